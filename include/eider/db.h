@@ -1,0 +1,121 @@
+/*
+ * db.h - databases (libeider-sqlite)
+ *
+ * A database is opened from a URL and owns a transaction pool. Every thread of
+ * that pool opens one connection when it starts and closes it when it stops: a
+ * connection is opened, used and closed on its own thread.
+ *
+ *	static long debit(void *arg)			a job
+ *	{
+ *		sqlite3 *db = eider_db_handle(database);
+ *		...
+ *	}
+ *
+ *	static long transfer(void *arg)			a fiber function
+ *	{
+ *		long err = eider_db_call(database, debit, arg);
+ *		...					< 0 rolls back
+ *	}
+ *
+ *	eider_db_atomic(database, transfer, &t);
+ *
+ * URLs		sqlite:PATH, a file, opened with a write-ahead log. Each database
+ *		engine is a library of its own that the program links with.
+ */
+#ifndef EIDER_DB_H
+#define EIDER_DB_H
+
+#include <eider/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct eider_db;
+struct eider_db_driver;
+
+struct eider_db_options {
+	size_t size;			/* sizeof(struct eider_db_options) */
+	unsigned int connections_max;	/* transaction threads; 16 */
+	unsigned int free_level;	/* as txn_pool.h; 50 */
+	int64_t busy_ns;		/* how long the engine itself may wait for a
+					   lock before it is a conflict; 100 ms */
+	unsigned int attempts_max;	/* of eider_db_atomic(); 10 */
+	int64_t backoff_ns;		/* first pause before a retry; doubles, with
+					   jitter, up to 100 times that; 1 ms */
+};
+
+/* The engines. Passing one to eider_db_open() links it in. */
+extern EIDER_API const struct eider_db_driver eider_sqlite;
+
+/*
+ * [any] Open @url with @driver, whose scheme it must have. Connects once, so that
+ * a bad URL is an error here and not later. 0; -EINVAL for a URL or option that
+ * makes no sense; -EPROTONOSUPPORT for another scheme; -ENOENT, -EACCES and such
+ * from the engine; -ENOMEM, -EAGAIN. The executor must outlive the database.
+ */
+EIDER_API EIDER_MUST_CHECK int eider_db_open(struct eider_executor *executor,
+					     const struct eider_db_driver *driver,
+					     const char *url,
+					     const struct eider_db_options *options,
+					     struct eider_db **ret_db);
+
+/*
+ * [fiber] Run body(arg), a fiber function, in a transaction: its jobs, and those
+ * of the fibers it spawns, run on one connection. >= 0 commits, < 0 rolls back;
+ * the body's result. Inside another transaction of the same database this is a
+ * savepoint: < 0 undoes just the inner part.
+ *
+ * What the engine calls a conflict with another transaction (the body returns
+ * it, or the commit does, as -EAGAIN) is rolled back and tried again after a
+ * pause, attempts_max times: so the body must be safe to repeat from its start.
+ * A savepoint is not repeated; the conflict goes up to the transaction.
+ *
+ * Also: -ETIME if no connection was free before @deadline; what eider_txn_enter()
+ * returns; the engine's error if begin or commit fails.
+ */
+EIDER_API long eider_db_atomic_until(struct eider_db *db, eider_fn *body, void *arg,
+				     int64_t deadline);
+EIDER_API long eider_db_atomic(struct eider_db *db, eider_fn *body, void *arg);
+
+/*
+ * [fiber] Run fn(arg) as a job with a connection: in a transaction of @db on that
+ * one's, else on any. A cancelled call interrupts the engine. A job that failed
+ * on an engine error returns eider_db_error(), so that conflicts are known.
+ */
+EIDER_API long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg);
+
+/* [job] of @db: the engine's own handle (sqlite3 *). NULL elsewhere. */
+EIDER_API void *eider_db_handle(struct eider_db *db);
+
+/*
+ * [job] of @db: the engine's last error on this connection as -errno: -EAGAIN a
+ * conflict, -EEXIST a constraint, -ECANCELED interrupted, -ENOSPC, -EROFS, -EIO,
+ * ...; 0 if there was none.
+ */
+EIDER_API long eider_db_error(struct eider_db *db);
+
+/* [any] How often eider_db_atomic() committed, rolled back and retried. */
+struct eider_db_counts {
+	uint64_t committed;
+	uint64_t rolled_back;
+	uint64_t retried;
+	unsigned int connections;	/* open now */
+	unsigned int connections_peak;
+};
+EIDER_API void eider_db_count(struct eider_db *db, struct eider_db_counts *ret_counts);
+
+/* [any] The pool whose threads have the connections. */
+EIDER_API struct eider_txn_pool *eider_db_pool(struct eider_db *db);
+
+/*
+ * [any, not inside a fiber or callback] Wait until all connections are closed,
+ * and free @db. No transaction may be open: -EBUSY. NULL is allowed.
+ */
+EIDER_API int eider_db_close(struct eider_db *db);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
