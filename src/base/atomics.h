@@ -1,0 +1,40 @@
+/*
+ * atomics.h - the only door to atomic operations
+ *
+ * One name per operation and order, over plain members. A use that is not
+ * relaxed names its partner in a comment ("pairs with ...").
+ *
+ * There is no bare fence: ThreadSanitizer does not understand them, and the one
+ * place that needs a store to be seen before a later load (inbox.c) says so with
+ * operations of the total order, "full" here.
+ */
+#ifndef EIDER_BASE_ATOMICS_H
+#define EIDER_BASE_ATOMICS_H
+
+#define eider__load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define eider__load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define eider__load_full(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+
+#define eider__store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define eider__store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define eider__store_full(p, v) __atomic_store_n(p, v, __ATOMIC_SEQ_CST)
+
+#define eider__swap_full(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define eider__swap_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+
+/* True if *p was *expected and is now @v; else *expected is what *p was. */
+#define eider__cas_full(p, expected, v)                                        \
+	__atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_SEQ_CST,       \
+				    __ATOMIC_SEQ_CST)
+#define eider__cas_acq_rel(p, expected, v)                                     \
+	__atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_ACQ_REL,       \
+				    __ATOMIC_ACQUIRE)
+
+#define eider__or_acq_rel(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
+#define eider__and_acq_rel(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
+
+/* Counters; the value before. */
+#define eider__add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define eider__sub_acq_rel(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
+
+#endif
