@@ -1,0 +1,71 @@
+/*
+ * inbox.h - how other threads give finished work to a loop
+ *
+ * See inbox.c for the wake-up protocol and why it loses nothing.
+ */
+#ifndef EIDER_LOOP_INBOX_H
+#define EIDER_LOOP_INBOX_H
+
+#include "base/atomics.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "doorbell.h"
+
+struct eider__inbox {
+	/* Any thread, atomic. One cache line: a poster touches both. */
+	struct eider_link *head __attribute__((aligned(64)));
+	uint32_t state;
+
+	/* Constant after init. */
+	bool each __attribute__((aligned(64)));
+	struct eider__bell bell;
+	void (*orphan)(struct eider__inbox *, struct eider_link *);
+
+	/* For threads that have no poster of their own; under guest_lock. */
+	struct eider__lock guest_lock;
+	struct eider__poster guest;
+};
+
+/*
+ * @orphan is called, by a posting thread, instead of delivering what comes after
+ * eider__inbox_close(). 0 or -errno.
+ */
+int eider__inbox_init(struct eider__inbox *in, enum eider_doorbell doorbell,
+		      enum eider_delivery delivery, struct eider__ring *home,
+		      void (*orphan)(struct eider__inbox *, struct eider_link *));
+void eider__inbox_release(struct eider__inbox *in);
+
+/*
+ * [any] Give @link to the loop: it will be run there. @p is the calling thread's
+ * own. Whatever was written before is visible to the loop. Hands off @link from
+ * here on.
+ */
+void eider__inbox_post(struct eider__inbox *in, struct eider__poster *p,
+		       struct eider_link *link);
+
+/* [any] The same for a thread without a poster; -ESHUTDOWN if closed. */
+int eider__inbox_post_guest(struct eider__inbox *in, struct eider_link *link);
+
+/* [any] Make the loop turn, with nothing to give. */
+void eider__inbox_wake(struct eider__inbox *in);
+
+/* [loop] Everything posted so far, oldest first. */
+struct eider_link *eider__inbox_take(struct eider__inbox *in);
+
+/* [loop] What came in a CQE of EIDER__TAG_POSTED. */
+struct eider_link *eider__inbox_received(uint64_t user_data);
+
+static inline bool eider__inbox_is_empty(const struct eider__inbox *in)
+{
+	return !eider__load_acquire(&in->head);
+}
+
+/* [loop] Announce sleep. True if the loop may sleep: nothing is there. */
+bool eider__inbox_sleep(struct eider__inbox *in);
+/* [loop] The end of that. */
+void eider__inbox_awake(struct eider__inbox *in);
+
+/* [loop] Deliver nothing from now on; everything posted before, oldest first. */
+struct eider_link *eider__inbox_close(struct eider__inbox *in);
+
+#endif

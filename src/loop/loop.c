@@ -1,0 +1,322 @@
+/*
+ * loop.c - reap, then run
+ *
+ *	        +-------------------------------------------+
+ *	        v                                           |
+ *	hand    new jobs to the executor, entries to the kernel
+ *	wait    in io_uring_enter(), if nothing is ready    |
+ *	reap    CQEs, inbox, timers: all only move links to the ready list
+ *	run     the ready list: fibers and callbacks -------+
+ *
+ * Reaping runs nothing of the user's. So what a fiber starts can never complete
+ * under its feet, and a burst of completions is taken in one go.
+ *
+ * Invariants
+ *
+ *  L1  Only the home thread touches the ring, the ready list and the timers.
+ *  L2  A link is in at most one list.
+ *  L3  The kernel is entered only if there is something to submit, to wait for,
+ *      or the kernel said (TASKRUN, overflow) that it has something.
+ *  L4  Between the announcement of sleep and the waking nothing is run.
+ *
+ * Watched. What is run is counted, and the watchdog looks on: the same for long is
+ * a stall (base/watched.h).
+ *
+ * Not here: being driven by another event loop (polled.c), how a sleeping loop is
+ * woken (inbox.c), what an op makes of its CQEs (op.c).
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/sys.h"
+#include "op.h"
+
+__thread struct eider_loop *eider__loop_here;
+
+/* Counts forks, in the children: what has another number is the parent's. */
+static unsigned int generation;
+
+static void in_child(void)
+{
+	eider__loop_here = NULL;
+	generation++;
+}
+
+static void watch_forks(void)
+{
+	int err = pthread_atfork(NULL, NULL, in_child);
+
+	EIDER_ASSERT(!err);
+}
+
+unsigned int eider__fork_generation(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
+	return generation;
+}
+
+int eider__not_here(void)
+{
+	return generation ? -ECHILD : -EPERM;
+}
+
+struct eider_loop *eider_loop_current(void)
+{
+	return eider__loop_here;
+}
+
+struct eider_executor *eider_loop_executor(struct eider_loop *loop)
+{
+	return loop->executor;
+}
+
+int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
+		     const struct eider_features *f, eider__features_t use,
+		     void (*orphan)(struct eider__inbox *, struct eider_link *))
+{
+	int err;
+
+	err = eider__ring_init(&loop->ring, o->ring_entries, use);
+	if (err < 0)
+		return err;
+	err = eider__inbox_init(&loop->inbox, f->doorbell, f->delivery,
+				&loop->ring, orphan);
+	if (err < 0)
+		goto release_ring;
+	err = eider__poster_init(&loop->poster, f->doorbell);
+	if (err < 0)
+		goto release_inbox;
+	eider__node_init(&loop->all_ops);
+	loop->generation = eider__fork_generation();
+	return 0;
+
+release_inbox:
+	eider__inbox_release(&loop->inbox);
+release_ring:
+	eider__ring_release(&loop->ring);
+	return err;
+}
+
+void eider__loop_release(struct eider_loop *loop)
+{
+	eider__poster_release(&loop->poster);
+	eider__inbox_release(&loop->inbox);
+	eider__ring_release(&loop->ring);
+	eider__shots_release(loop);
+}
+
+void eider__loop_add_timer(struct eider_loop *loop, struct eider_timer *t,
+			   int64_t deadline, void (*fire)(struct eider_timer *))
+{
+	t->_deadline = deadline;
+	t->_fire = fire;
+	eider__heap_add(&loop->timers, t);
+}
+
+void eider__loop_hand(struct eider_loop *loop)
+{
+	struct eider_link *l;
+
+	while ((l = eider__fifo_pop(&loop->handoff)))
+		l->_kind->run(l);
+}
+
+static void reap_timers(struct eider_loop *loop)
+{
+	struct eider_timer *t = eider__heap_first(&loop->timers);
+	int64_t now;
+
+	if (!t)
+		return;
+	now = eider_now();
+	while ((t = eider__heap_first(&loop->timers)) && t->_deadline <= now) {
+		eider__heap_remove(&loop->timers, t);
+		t->_fire(t);
+	}
+}
+
+static void reap_inbox(struct eider_loop *loop)
+{
+	struct eider_link *l = eider__inbox_take(&loop->inbox);
+
+	while (l) {
+		struct eider_link *next = l->_next;
+
+		eider__loop_ready(loop, l);
+		l = next;
+	}
+}
+
+static void reap_ring(struct eider_loop *loop)
+{
+	struct io_uring_cqe cqe;
+
+	if (!eider__shots_settle(loop))
+		return;
+	while (eider__ring_next(&loop->ring, &cqe)) {
+		switch (cqe.user_data & EIDER__TAG_MASK) {
+		case EIDER__TAG_OP:
+		case EIDER__TAG_CANCEL:
+			if (!eider__op_reap(loop, &cqe))
+				return;
+			break;
+		case EIDER__TAG_POSTED:
+			eider__loop_ready(loop,
+					  eider__inbox_received(cqe.user_data));
+			break;
+		case EIDER__TAG_BELL:
+			eider__bell_rang(&loop->inbox.bell);
+			break;
+		case EIDER__TAG_ALARM:
+			loop->alarms--;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void reap(struct eider_loop *loop)
+{
+	reap_ring(loop);
+	reap_inbox(loop);
+	reap_timers(loop);
+}
+
+static void run(struct eider_loop *loop)
+{
+	struct eider__fifo now = loop->ready;
+	struct eider_link *l;
+
+	if (!now.first)
+		return;
+	loop->ready.first = NULL;
+	loop->ready.count = 0;
+	loop->dispatching = true;
+	eider__watched_begin(&loop->watched);
+	loop->on_busy(loop);
+	while ((l = eider__fifo_pop(&now))) {
+		eider__watched_next(&loop->watched);
+		l->_kind->run(l);
+	}
+	eider__watched_end(&loop->watched);
+	loop->dispatching = false;
+}
+
+/* Sleep, if nothing came meanwhile. */
+static int sleep_until(struct eider_loop *loop, int64_t deadline)
+{
+	struct eider_timer *t = eider__heap_first(&loop->timers);
+	int err = eider__bell_arm(&loop->inbox.bell, &loop->ring);
+
+	if (err < 0)
+		return eider__ring_submit(&loop->ring);
+	if (t && t->_deadline < deadline)
+		deadline = t->_deadline;
+	if (loop->shots.is_held)	/* no memory: look again soon */
+		deadline = eider_after(1000000);
+	if (eider__inbox_sleep(&loop->inbox) && !eider__load_full(&loop->stop))
+		err = eider__ring_wait(&loop->ring, deadline);
+	eider__inbox_awake(&loop->inbox);
+	return err;
+}
+
+static int enter(struct eider_loop *loop, int64_t deadline)
+{
+	if (!loop->ready.first && deadline > 0)
+		return sleep_until(loop, deadline);
+	return eider__ring_has_work(&loop->ring) ?
+		       eider__ring_submit(&loop->ring) : 0;
+}
+
+static int turn(struct eider_loop *loop, int64_t deadline)
+{
+	int err;
+
+	eider__inbox_awake(&loop->inbox);
+	eider__loop_hand(loop);
+	err = enter(loop, deadline);
+	reap(loop);
+	run(loop);
+	/* The kernel had no room: what was reaped made some, or time will. */
+	if (err == -EAGAIN || err == -ENOMEM) {
+		if (!loop->ready.first)
+			eider__nap(1000000);
+		err = 0;
+	}
+	return err;
+}
+
+void eider__loop_drop_ready(struct eider_loop *loop)
+{
+	struct eider_link *l;
+
+	while ((l = eider__fifo_pop(&loop->ready)))
+		if (l->_kind->drop)
+			l->_kind->drop(l);
+}
+
+void eider__loop_reap_and_drop(struct eider_loop *loop)
+{
+	if (eider__ring_wait(&loop->ring, eider_after(10000000)) < 0)
+		eider__nap(1000000);
+	reap_ring(loop);
+	reap_inbox(loop);
+	eider__loop_drop_ready(loop);
+}
+
+void eider__loop_end_ops(struct eider_loop *loop)
+{
+	/* In steps: the queue may not have room for all requests to cancel. */
+	while (loop->ops) {
+		eider__op_cancel_all(loop);
+		eider__loop_reap_and_drop(loop);
+	}
+}
+
+static int may_turn(const struct eider_loop *loop)
+{
+	if (!eider__is_home(loop))
+		return eider__not_here();
+	return loop->dispatching ? -EBUSY : 0;
+}
+
+int eider_loop_turn(struct eider_loop *loop, int64_t deadline)
+{
+	int err = may_turn(loop);
+
+	if (err < 0)
+		return err;
+	err = turn(loop, deadline);
+	eider__store_relaxed(&loop->stop, 0);
+	if (!err && loop->polled)
+		err = eider__loop_leave_asleep(loop);
+	return err < 0 ? err : eider__loop_is_busy(loop);
+}
+
+long eider_loop_run(struct eider_loop *loop)
+{
+	int64_t deadline = 0;
+	int err = may_turn(loop);
+
+	if (err < 0)
+		return err;
+	do {
+		err = turn(loop, deadline);
+		deadline = EIDER_NEVER;
+	} while (!err && !eider__load_acquire(&loop->stop) &&
+		 (eider__loop_is_busy(loop) || !eider__inbox_is_empty(&loop->inbox)));
+	eider__store_relaxed(&loop->stop, 0);
+	return err;
+}
+
+void eider_loop_stop(struct eider_loop *loop)
+{
+	eider__store_full(&loop->stop, 1);
+	eider__inbox_wake(&loop->inbox);
+}

@@ -1,0 +1,128 @@
+/*
+ * loop.h - the loop itself (see eider/loop.h)
+ *
+ * The loop knows links, and futures only as links that somebody completes. It
+ * never sees a fiber, a job or a pool: those hang on to it by the pointers below,
+ * and ask to be called by the lists.
+ */
+#ifndef EIDER_LOOP_LOOP_H
+#define EIDER_LOOP_LOOP_H
+
+#include <pthread.h>
+
+#include <eider/loop.h>
+
+#include "base/atomics.h"
+#include "base/heap.h"
+#include "base/watched.h"
+#include "future.h"
+#include "inbox.h"
+#include "ring.h"
+#include "shots.h"
+
+struct eider__fibers;
+struct eider__lanes;
+
+struct eider_loop {
+	/* Constant after init. */
+	struct eider_executor *executor;
+	struct eider__fibers *fibers;
+	struct eider__lanes *lanes;
+	void (*resume)(void *fiber);
+	void (*on_busy)(struct eider_loop *);	/* about to run something */
+	unsigned int generation;	/* see eider__fork_generation() */
+
+	/* Home thread only. */
+	struct eider__ring ring;
+	struct eider__fifo ready;	/* to be run */
+	struct eider__fifo handoff;	/* to be run before the ring is entered */
+	struct eider__heap timers;
+	unsigned int jobs;		/* accepted, future not done */
+	unsigned int ops;		/* CQEs that must still come */
+	unsigned int live_fibers;
+	struct eider_node all_ops;	/* that are not done */
+	struct eider__shots shots;
+	bool dispatching;		/* inside a fiber or callback */
+	bool polled;			/* by another event loop: see polled.c */
+	unsigned int alarms;
+	int64_t alarm_deadline;
+	struct eider__poster poster;	/* to post to other loops */
+
+	/* Any thread, atomic. */
+	uint32_t stop;
+	unsigned int orphans;		/* see executor/run.c */
+
+	/* As watched.h says: busy while something is run. */
+	struct eider__watched watched;
+
+	/* As inbox.h says. */
+	struct eider__inbox inbox;
+};
+
+/* The loop of the calling thread. Not inlined: fibers must not cache it. */
+extern __thread struct eider_loop *eider__loop_here;
+
+static inline bool eider__is_home(const struct eider_loop *loop)
+{
+	return loop && loop == eider__loop_here;
+}
+
+/* What to answer where there is no loop: -EPERM, or -ECHILD in a forked child. */
+int eider__not_here(void);
+/*
+ * A number that is another one in each forked child: what was made under another
+ * number is the parent's. Watches for forks from the first call on.
+ */
+unsigned int eider__fork_generation(void);
+
+/* 0 or -errno. @loop is zeroed memory, aligned to its type. */
+int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
+		     const struct eider_features *f, eider__features_t use,
+		     void (*orphan)(struct eider__inbox *, struct eider_link *));
+void eider__loop_release(struct eider_loop *loop);
+
+/* [loop] Have @link run soon. */
+static inline void eider__loop_ready(struct eider_loop *loop,
+				     struct eider_link *link)
+{
+	eider__fifo_push(&loop->ready, link);
+}
+
+/* [loop] Have @link run before the ring is next entered. */
+static inline void eider__loop_before_enter(struct eider_loop *loop,
+					    struct eider_link *link)
+{
+	eider__fifo_push(&loop->handoff, link);
+}
+
+/* [loop] Call fire() when @deadline has passed. @t must not be pending. */
+void eider__loop_add_timer(struct eider_loop *loop, struct eider_timer *t,
+			   int64_t deadline, void (*fire)(struct eider_timer *));
+static inline void eider__loop_remove_timer(struct eider_loop *loop,
+					    struct eider_timer *t)
+{
+	eider__heap_remove(&loop->timers, t);
+}
+
+/* [loop] Run what waits to be handed over. */
+void eider__loop_hand(struct eider_loop *loop);
+
+/* [loop] End a turn so that the ring's descriptor says when the next is due. */
+int eider__loop_leave_asleep(struct eider_loop *loop);
+
+/*
+ * [loop] The loop is being freed. Drop what is ready, instead of running it; sleep for
+ * more, and drop that; cancel all ops, and wait until the kernel has let go of them.
+ */
+void eider__loop_drop_ready(struct eider_loop *loop);
+void eider__loop_reap_and_drop(struct eider_loop *loop);
+void eider__loop_end_ops(struct eider_loop *loop);
+
+/* [loop] Is there anything to wait for? */
+static inline bool eider__loop_is_busy(const struct eider_loop *loop)
+{
+	return loop->ready.first || loop->handoff.first || loop->jobs ||
+	       loop->ops || loop->live_fibers;
+}
+
+#endif

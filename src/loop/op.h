@@ -1,0 +1,27 @@
+/*
+ * op.h - what the loop does with the CQEs of ops (see eider/op.h)
+ */
+#ifndef EIDER_LOOP_OP_H
+#define EIDER_LOOP_OP_H
+
+#include "loop.h"
+
+/*
+ * [loop] A CQE of an op, or of the request to cancel one. False if there was no
+ * memory to keep it: it is held, and nothing more may be reaped for now.
+ */
+bool eider__op_reap(struct eider_loop *loop, const struct io_uring_cqe *cqe);
+
+/* [loop] Deal with a held CQE; false if it still must be held. */
+bool eider__shots_settle(struct eider_loop *loop);
+void eider__shots_release(struct eider_loop *loop);
+
+/* [loop] Ask the kernel to end all ops of @loop. */
+void eider__op_cancel_all(struct eider_loop *loop);
+
+/* Has @op something that eider_next_now() would give? */
+bool eider__op_has_next(const struct eider_op *op);
+/* [loop] A fiber waits for the next result, not for the last. */
+int eider__op_wait_next(struct eider_op *op, void *fiber);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * shots.h - results of multishot operations that nobody has asked for yet
+ *
+ * One result is 16 bytes, from a free list that belongs to the loop. It grows as
+ * the backlog does, which op.c bounds; it shrinks when the loop is freed.
+ */
+#ifndef EIDER_LOOP_SHOTS_H
+#define EIDER_LOOP_SHOTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+struct eider_loop;
+
+struct eider_shot {
+	struct eider_shot *next;
+	int32_t res;
+	uint32_t flags;
+};
+
+struct eider__shots {
+	struct eider_shot *free;
+	bool is_held;			/* a CQE there was no memory for */
+	struct io_uring_cqe held;
+};
+
+/* A shot, or NULL: no memory. */
+struct eider_shot *eider__shot_get(struct eider__shots *s);
+void eider__shot_put(struct eider__shots *s, struct eider_shot *shot);
+
+#endif
