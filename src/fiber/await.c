@@ -1,0 +1,249 @@
+/*
+ * await.c - the ways to wait inside a fiber
+ *
+ * Waiting is: be the future's waiter, leave for home, be resumed when the loop
+ * runs the future. Everything a wait needs is on the fiber's stack.
+ *
+ * While it waits a fiber says for what (awaited), so that cancelling the fiber can
+ * cancel that. A cancellation that comes while it waits for nothing is delivered
+ * to its next wait; once, so that what it does to clean up can wait in peace.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <eider/op.h>
+
+#include "fiber.h"
+#include "loop/op.h"
+
+static void suspend_for(struct eider_fiber *fiber, struct eider_future *const *fs,
+			size_t n)
+{
+	fiber->awaited = fs;
+	fiber->awaited_count = n;
+	if (fiber->cancel_due) {
+		fiber->cancel_due = false;
+		for (size_t i = 0; i < n; i++)
+			eider_cancel(fs[i]);
+	}
+	eider__fiber_suspend(fiber);
+	fiber->awaited_count = 0;
+}
+
+long eider_await(struct eider_future *f)
+{
+	struct eider_fiber *fiber = eider__fiber_here();
+	int err;
+
+	if (!fiber || fiber->future._loop != f->_loop)
+		return eider__not_here();
+	if (eider_is_done(f))
+		return f->_u.result;
+	err = eider__future_wait(f, fiber);
+	if (err < 0)
+		return err;
+	suspend_for(fiber, &f, 1);
+	return f->_u.result;
+}
+
+long eider__await_shielded(struct eider_future *f)
+{
+	int err;
+
+	if (eider_is_done(f))
+		return f->_u.result;
+	err = eider__future_wait(f, eider__fiber_here());
+	if (err < 0)
+		return err;
+	eider__fiber_suspend(eider__fiber_here());
+	return f->_u.result;
+}
+
+/* A wait with a deadline of its own: whoever comes first unhooks the other. */
+struct timed_wait {
+	struct eider_timer timer;
+	struct eider_fiber *fiber;
+	struct eider_future *future;
+	bool passed;
+};
+
+static void pass_wait(struct eider_timer *t)
+{
+	struct timed_wait *w = eider__container(t, struct timed_wait, timer);
+
+	if (eider__future_state(w->future) != EIDER__PENDING)
+		return;		/* it is on the ready list, and resumes the fiber */
+	eider__future_unwait(w->future);
+	w->passed = true;
+	eider__fiber_wake(w->fiber);
+}
+
+int eider_await_until(struct eider_future *f, int64_t deadline)
+{
+	struct eider_fiber *fiber = eider__fiber_here();
+	struct timed_wait w = { .fiber = fiber, .future = f };
+	int err;
+
+	if (!fiber || fiber->future._loop != f->_loop)
+		return eider__not_here();
+	if (eider_is_done(f))
+		return 0;
+	err = eider__future_wait(f, fiber);
+	if (err < 0)
+		return err;
+	if (deadline != EIDER_NEVER)
+		eider__loop_add_timer(f->_loop, &w.timer, deadline, pass_wait);
+	suspend_for(fiber, &f, 1);
+	eider__loop_remove_timer(f->_loop, &w.timer);
+	return w.passed ? -ETIME : 0;
+}
+
+int eider_await_all(struct eider_future *const *fs, size_t n)
+{
+	int first = 0;
+
+	if (!eider__fiber_here())
+		return eider__not_here();
+	for (size_t i = 0; i < n; i++) {
+		long result = eider_await(fs[i]);
+
+		if (result < 0 && !first)
+			first = (int)result;
+	}
+	return first;
+}
+
+static long first_done(struct eider_future *const *fs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (eider_is_done(fs[i]))
+			return (long)i;
+	return -EINPROGRESS;
+}
+
+long eider_await_any(struct eider_future *const *fs, size_t n)
+{
+	struct eider_fiber *fiber = eider__fiber_here();
+	size_t waited;
+	long err;
+
+	if (!fiber)
+		return eider__not_here();
+	if (!n)
+		return -EINVAL;
+	err = first_done(fs, n);
+	if (err >= 0)
+		return err;
+	for (waited = 0; waited < n; waited++) {
+		err = eider__future_wait(fs[waited], fiber);
+		if (err < 0)
+			break;
+	}
+	if (waited == n) {
+		suspend_for(fiber, fs, n);
+		err = first_done(fs, n);
+	}
+	for (size_t i = 0; i < waited; i++)
+		eider__future_unwait(fs[i]);
+	return err;
+}
+
+long eider_next(struct eider_op *op)
+{
+	struct eider_fiber *fiber = eider__fiber_here();
+	struct eider_future *f = &op->future;
+	int err;
+
+	if (!fiber || fiber->future._loop != f->_loop)
+		return eider__not_here();
+	if (!eider__op_has_next(op)) {
+		err = eider__op_wait_next(op, fiber);
+		if (err < 0)
+			return err;
+		suspend_for(fiber, &f, 1);
+	}
+	return eider_next_now(op);
+}
+
+/* A moment as a future. */
+struct sleeper {
+	struct eider_future future;
+	struct eider_timer timer;
+};
+
+static void run_sleeper(struct eider_link *l)
+{
+	eider__future_finish(eider__future_of(l));
+}
+
+static void cancel_sleeper(struct eider_future *f)
+{
+	struct sleeper *s = eider__container(f, struct sleeper, future);
+
+	eider__loop_remove_timer(f->_loop, &s->timer);
+	eider__future_complete(f, -ECANCELED);
+}
+
+static const struct eider_kind sleeper_kind = {
+	.run = run_sleeper,
+	.cancel = cancel_sleeper,
+};
+
+static void pass_sleeper(struct eider_timer *t)
+{
+	struct sleeper *s = eider__container(t, struct sleeper, timer);
+
+	eider__future_complete(&s->future, 0);
+}
+
+long eider_sleep_until(int64_t deadline)
+{
+	struct eider_fiber *fiber = eider__fiber_here();
+	struct sleeper s;
+
+	if (!fiber)
+		return eider__not_here();
+	memset(&s, 0, sizeof(s));
+	eider__future_start(&s.future, fiber->future._loop, &sleeper_kind);
+	eider__loop_add_timer(fiber->future._loop, &s.timer, deadline, pass_sleeper);
+	return eider_await(&s.future);
+}
+
+static void run_gate(struct eider_link *l)
+{
+	eider__future_finish(eider__future_of(l));
+}
+
+static void cancel_gate(struct eider_future *f)
+{
+	struct eider__turn *t = eider__container(f, struct eider__turn, gate);
+
+	eider__node_remove(&t->node);
+	eider__future_complete(f, -ECANCELED);
+}
+
+static const struct eider_kind gate_kind = {
+	.run = run_gate,
+	.cancel = cancel_gate,
+};
+
+int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop)
+{
+	struct eider__turn t;
+
+	eider__node_append(turns, &t.node);
+	eider__future_start(&t.gate, loop, &gate_kind);
+	return (int)eider_await(&t.gate);
+}
+
+bool eider__turns_next(struct eider_node *turns, long result)
+{
+	struct eider_node *n = eider__node_first(turns);
+
+	if (!n)
+		return false;
+	eider__node_remove(n);
+	eider__future_complete(&eider__container(n, struct eider__turn, node)->gate,
+			       result);
+	return true;
+}

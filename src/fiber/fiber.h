@@ -1,0 +1,88 @@
+/*
+ * fiber.h - fibers of a loop (see eider/fiber.h)
+ */
+#ifndef EIDER_FIBER_FIBER_H
+#define EIDER_FIBER_FIBER_H
+
+#include <eider/fiber.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "stack.h"
+#include "switch.h"
+
+struct eider_context;
+
+struct eider_fiber {
+	/* Home thread only, all of it. */
+	struct eider_future future;	/* for its result */
+	struct eider_link ready;	/* to be resumed */
+	struct eider__switch at;	/* where it is, while it does not run */
+	struct eider__stack *stack;	/* NULL once it has returned */
+	eider_fn *fn;
+	void *arg;
+	const char *name;
+	struct eider_future *const *awaited;	/* what cancelling it cancels */
+	size_t awaited_count;
+	bool cancel_due;		/* asked while it awaited nothing */
+	bool detached;
+	struct eider_node all;		/* that have not returned */
+
+	/* The transaction context it is in, counted; see executor/context.h. */
+	struct eider_context *context;
+
+	/* Under the executor's txn_lock: see executor/deadlock.c. */
+	struct eider__lease_wait *lease_wait;
+};
+
+/* Somebody who waits at a bound; the first to come is the first to go on. */
+struct eider__turn {
+	struct eider_node node;
+	struct eider_future gate;
+};
+
+struct eider__fibers {
+	/* Home thread only. */
+	struct eider_loop *loop;
+	struct eider__switch home;	/* the loop's own stack */
+	struct eider_fiber *current;
+	struct eider__stacks stacks;
+	struct eider_fiber *free;	/* linked by ready._next */
+	struct eider__stack *done_stack;	/* of the fiber that just returned */
+	unsigned int max;
+	struct eider_node turns;	/* who waits for loop->live_fibers < max */
+	struct eider_node all;
+
+	/* What to do with fiber->context; set by the executor. */
+	void (*context_get)(struct eider_context *);
+	void (*context_put)(struct eider_context *);
+};
+
+/* For loop->fibers. 0 or -errno. */
+int eider__fibers_init(struct eider_loop *loop, const struct eider_options *o,
+		       eider__features_t use);
+/* Drops fibers that have not returned, and the memory of all. [any] */
+void eider__fibers_release(struct eider_loop *loop);
+
+/* The running fiber of this thread, or NULL. */
+struct eider_fiber *eider__fiber_here(void);
+
+/* [fiber] Sleep until somebody resumes the fiber; its future's waiter does. */
+void eider__fiber_suspend(struct eider_fiber *fiber);
+/*
+ * [fiber] eider_await() that a cancellation of the fiber does not touch; that is
+ * kept for the next wait.
+ */
+long eider__await_shielded(struct eider_future *f);
+/* [loop] Have @fiber resumed from the ready list. */
+void eider__fiber_wake(struct eider_fiber *fiber);
+
+/*
+ * [fiber] Wait behind those in @turns until eider__turns_next() lets it go on:
+ * 0, or -ECANCELED. Being let go on may mean to own what was waited for.
+ */
+int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop);
+/* [loop] Let the first of them go on. False if there is none. */
+bool eider__turns_next(struct eider_node *turns, long result);
+
+#endif
