@@ -1,0 +1,361 @@
+/*
+ * executor.c - make, shut down, free
+ *
+ *	OPEN --shutdown--> closing: nothing new ----> all workers ended ----> freed
+ *	                   wait: run what there is
+ *	                   else: complete what is queued with -ECANCELED
+ *
+ * Threads are joined without anybody waiting for them: a worker that ends leaves
+ * itself as the corpse, and joins the one that was there before. So at most one is
+ * not joined, and whoever frees the executor joins that. If the last to let go is
+ * itself a worker, it detaches itself instead: that happens when a function outlives
+ * eider_executor_free().
+ */
+#include "executor.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "loop/features.h"
+#include "options.h"
+#include "pool.h"
+#include "thread.h"
+#include "txn_pool.h"
+#include "worker.h"
+
+__thread struct eider__poster *eider__poster_here;
+
+/* ---- posting ---- */
+
+void eider__executor_add_poster(struct eider_executor *e, struct eider__poster *p)
+{
+	eider__lock_take(&e->lock);
+	eider__node_append(&e->posters, &p->node);
+	eider__lock_give(&e->lock);
+}
+
+void eider__executor_remove_poster(struct eider_executor *e,
+				   struct eider__poster *p)
+{
+	eider__lock_take(&e->lock);
+	eider__node_remove(&p->node);
+	eider__lock_give(&e->lock);
+}
+
+void eider__executor_wait_posters(struct eider_executor *e, struct eider__inbox *in)
+{
+	eider__lock_take(&e->lock);
+	eider__node_each(node, &e->posters) {
+		struct eider__poster *p =
+			eider__container(node, struct eider__poster, node);
+
+		/* Pairs with the end of eider__inbox_post(). */
+		while (eider__load_acquire(&p->target) == in)
+			sched_yield();
+	}
+	eider__lock_give(&e->lock);
+}
+
+void eider__executor_post(struct eider_executor *e, struct eider_loop *loop,
+			  struct eider_link *link)
+{
+	if (eider__poster_here) {
+		eider__inbox_post(&loop->inbox, eider__poster_here, link);
+		return;
+	}
+	eider__lock_take(&e->janitor_lock);
+	eider__inbox_post(&loop->inbox, &e->janitor, link);
+	eider__lock_give(&e->janitor_lock);
+}
+
+void eider__executor_return_jobs(struct eider_executor *e, struct eider_link *jobs,
+				 long result)
+{
+	while (jobs) {
+		struct eider_link *next = jobs->_next;
+		struct eider_job *job = eider__job_of(jobs);
+
+		job->future._u.result = result;
+		eider__executor_post(e, job->future._loop, jobs);
+		jobs = next;
+	}
+}
+
+/* ---- lifetime ---- */
+
+static void destroy(struct eider_executor *e)
+{
+	struct eider__worker *corpse = eider__load_acquire(&e->corpse);
+
+	if (corpse) {
+		if (pthread_equal(corpse->thread, pthread_self()))
+			pthread_detach(corpse->thread);
+		else
+			pthread_join(corpse->thread, NULL);
+		eider__free(corpse);
+	}
+	eider__watchdog_release(&e->watchdog);
+	for (unsigned int i = 0; i < e->pool_count; i++) {
+		eider__pool_release(e->pools[i]);
+		eider__free(e->pools[i]);
+	}
+	eider__executor_remove_poster(e, &e->janitor);
+	eider__poster_release(&e->janitor);
+	eider__cond_release(&e->txn_change);
+	eider__cond_release(&e->ended);
+	eider__lock_release(&e->txn_lock);
+	eider__lock_release(&e->janitor_lock);
+	eider__lock_release(&e->lock);
+	eider__free(e);
+}
+
+void eider__executor_get(struct eider_executor *e)
+{
+	eider__add_relaxed(&e->refs, 1);
+	eider__lock_take(&e->lock);
+	e->workers++;
+	eider__lock_give(&e->lock);
+}
+
+static void put_ref(struct eider_executor *e)
+{
+	if (eider__sub_acq_rel(&e->refs, 1) == 1)
+		destroy(e);
+}
+
+void eider__executor_put(struct eider_executor *e)
+{
+	eider__lock_take(&e->lock);
+	e->workers--;
+	eider__cond_wake_all(&e->ended);
+	eider__lock_give(&e->lock);
+	put_ref(e);
+}
+
+void eider__executor_bury(struct eider_executor *e, struct eider__worker *w)
+{
+	struct eider__worker *before = eider__swap_acq_rel(&e->corpse, w);
+
+	if (before) {
+		pthread_join(before->thread, NULL);
+		eider__free(before);
+	}
+	eider__executor_put(e);
+}
+
+static int make_pools(struct eider_executor *e)
+{
+	struct eider_txn_pool_options txn = {
+		.size = sizeof(txn),
+		.threads_max = e->options.txn_threads_max,
+		.free_level = e->options.free_level,
+		.keep_general_threads = e->options.keep_general_threads,
+	};
+	int err;
+
+	err = eider_pool_new(e, "worker", e->options.workers_max,
+			     e->options.queue_max, &e->pool);
+	return err < 0 ? err : eider_txn_pool_new(e, &txn, &e->txn_pool);
+}
+
+/* The features, and a line for the operator if io_uring is refused. */
+static int probe(struct eider_executor *e)
+{
+	int err = eider__features_probe(&e->features, &e->options);
+
+	if (err == -ENOSYS || err == -EPERM || err == -EACCES)
+		fprintf(stderr, "eider: io_uring is refused: %s\n",
+			eider_strerror(err));
+	e->in_use = eider__features_in_use(&e->features);
+	return err;
+}
+
+int eider_executor_new(const struct eider_options *options,
+		       struct eider_executor **ret_executor)
+{
+	struct eider_executor *e;
+	int err;
+
+	if (!ret_executor)
+		return -EINVAL;
+	e = eider__alloc_aligned(64, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	err = eider__options_fill(options, &e->options);
+	if (!err)
+		err = probe(e);
+	if (!err)
+		err = eider__poster_init(&e->janitor, e->features.doorbell);
+	if (err < 0) {
+		eider__free(e);
+		return err;
+	}
+	e->refs = 1;
+	e->generation = eider__fork_generation();
+	eider__lock_init(&e->lock);
+	eider__lock_init(&e->janitor_lock);
+	eider__lock_init(&e->txn_lock);
+	eider__cond_init(&e->ended);
+	eider__cond_init(&e->txn_change);
+	eider__node_init(&e->posters);
+	eider__node_init(&e->threads);
+	eider__node_init(&e->txn_pools);
+	eider__node_init(&e->leases);
+	eider__watchdog_init(&e->watchdog, e->options.slow_job_ns,
+			     e->options.loop_stall_ns);
+	eider__executor_add_poster(e, &e->janitor);
+	err = make_pools(e);
+	if (err < 0) {
+		eider_executor_free(e);
+		return err;
+	}
+	*ret_executor = e;
+	return 0;
+}
+
+struct eider_pool *eider_executor_pool(struct eider_executor *e)
+{
+	return e->pool;
+}
+
+struct eider_txn_pool *eider_executor_txn_pool(struct eider_executor *e)
+{
+	return e->txn_pool;
+}
+
+void eider_executor_features(const struct eider_executor *e,
+			     struct eider_features *ret_features)
+{
+	*ret_features = e->features;
+}
+
+void eider_on_warning(struct eider_executor *e, eider_warning_fn *fn, void *arg)
+{
+	eider__watchdog_set_handler(&e->watchdog, fn, arg);
+}
+
+void eider__executor_warn_full(struct eider_executor *e, struct eider_pool *pool,
+			       unsigned int waiting)
+{
+	struct eider_warning w = {
+		.kind = EIDER_POOL_FULL,
+		.name = pool ? pool->name : "transaction threads",
+		.waiting = waiting,
+	};
+
+	eider__warn(&e->watchdog, &w);
+}
+
+int eider_pool_new(struct eider_executor *e, const char *name,
+		   unsigned int threads_max, unsigned int queue_max,
+		   struct eider_pool **ret_pool)
+{
+	struct eider_pool *p;
+	int err = 0;
+
+	if (!e || !name || !*name || !threads_max || !ret_pool ||
+	    threads_max > 4096)
+		return -EINVAL;
+	if (!eider__executor_is_open(e))
+		return -ESHUTDOWN;
+	p = eider__alloc_aligned(64, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	eider__pool_init(p, e, name, threads_max,
+			 queue_max ? queue_max : e->options.queue_max);
+	eider__lock_take(&e->lock);
+	if (e->pool_count < EIDER__POOLS_MAX) {
+		p->index = e->pool_count;
+		e->pools[p->index] = p;
+		/* Pairs with eider__lane_to(): the pool is complete. */
+		eider__store_release(&e->pool_count, e->pool_count + 1);
+	} else {
+		err = -EAGAIN;
+	}
+	eider__lock_give(&e->lock);
+	if (err < 0) {
+		eider__pool_release(p);
+		eider__free(p);
+		return err;
+	}
+	*ret_pool = p;
+	return 0;
+}
+
+/* ---- shutting down ---- */
+
+static void set_pools_state(struct eider_executor *e, enum eider__pool_state state)
+{
+	unsigned int n = eider__load_acquire(&e->pool_count);
+
+	for (unsigned int i = 0; i < n; i++)
+		eider__executor_return_jobs(
+			e, eider__pool_set_state(e->pools[i], state), -ECANCELED);
+}
+
+/* True once all threads have ended. */
+static bool wait_for_workers(struct eider_executor *e, int64_t deadline)
+{
+	bool in_time = true;
+	unsigned int workers;
+
+	eider__lock_take(&e->lock);
+	while (e->workers && in_time)
+		in_time = eider__cond_wait(&e->ended, &e->lock, deadline);
+	workers = e->workers;
+	eider__lock_give(&e->lock);
+	return !workers;
+}
+
+static bool would_wait_for_itself(void)
+{
+	return eider__worker_here ||
+	       (eider__loop_here && eider__loop_here->dispatching);
+}
+
+int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadline)
+{
+	if (!e)
+		return -EINVAL;
+	if (e->generation != eider__fork_generation())
+		return -ECHILD;
+	if (wait && would_wait_for_itself())
+		return -EDEADLK;
+	eider__store_full(&e->closing, 1);
+	set_pools_state(e, wait ? EIDER__POOL_DRAINING : EIDER__POOL_CLOSED);
+	eider__txn_pools_close(e, wait);
+	eider__threads_close(e, wait);
+	if (!wait_for_workers(e, deadline)) {
+		eider__watchdog_report_running(&e->watchdog);
+		return -ETIME;
+	}
+	set_pools_state(e, EIDER__POOL_CLOSED);
+	return 0;
+}
+
+/*
+ * Threads that are asleep, or about to be, end at once; those inside a function do
+ * not, and are not waited for.
+ */
+static void wait_for_idle_workers(struct eider_executor *e)
+{
+	while (!wait_for_workers(e, eider_after(2000000)))
+		if (eider__watchdog_sees_job(&e->watchdog))
+			return;
+}
+
+void eider_executor_free(struct eider_executor *e)
+{
+	if (!e || e->generation != eider__fork_generation())
+		return;
+	eider__store_full(&e->closing, 1);
+	set_pools_state(e, EIDER__POOL_CLOSED);
+	eider__txn_pools_close(e, false);
+	eider__threads_close(e, false);
+	wait_for_idle_workers(e);
+	eider__txn_pools_disown(e);
+	put_ref(e);
+}

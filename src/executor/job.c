@@ -1,0 +1,304 @@
+/*
+ * job.c - start, route, cancel, finish: the loop's side of a job
+ *
+ * Everything here runs on the job's home thread. What the thread that runs the job
+ * does is in worker.c; the two meet in the pool's lock, in the flags of a running
+ * job, and in the inbox that brings it back.
+ *
+ * Cancelling finds the job in one of these places, and takes it out where it can:
+ *
+ *	in a lane		handed over first, then as below
+ *	waiting for a general	under txn_lock (txn_pool.c)
+ *	  transaction thread
+ *	queued, or in the batch	under the pool's lock (pool.c)
+ *	  of a worker
+ *	running			stays: a flag is raised, the hook is called, and the
+ *				function's own result counts
+ *
+ * A deadline is a timer on the home thread, and then the same with -ETIME.
+ */
+#include "job.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "context.h"
+#include "executor.h"
+#include "pool.h"
+#include "thread.h"
+#include "txn_pool.h"
+#include "worker.h"
+
+_Static_assert(sizeof(struct eider_job) <= 160, "a job fits on a small stack");
+_Static_assert(offsetof(struct eider_job, name) == 64,
+	       "what a worker needs of most jobs is the first cache line");
+
+/* [loop] The job is not the executor's any more: give back its slot. */
+static void leave_lane(struct eider_job *job)
+{
+	struct eider_lane *lane = job->_lane;
+
+	if (eider__turns_next(&lane->turns, 0))
+		return;
+	if (!--lane->outstanding && lane->idle) {
+		eider__future_complete(lane->idle, 0);
+		lane->idle = NULL;
+	}
+}
+
+static void let_go(struct eider_job *job)
+{
+	/* It kept the thread it was placed on: see eider__thread_place(). */
+	if (!job->_lane->pool && job->_home)
+		eider__thread_put(job->_home->thread);
+	job->future._loop->jobs--;
+	if (job->future._flags & EIDER__JOB_TIMED)
+		eider__loop_remove_timer(job->future._loop, &job->_timer);
+	leave_lane(job);
+}
+
+/* It came back through the inbox, or from eider__job_complete(). */
+static void run_job(struct eider_link *l)
+{
+	struct eider_job *job = eider__job_of(l);
+
+	let_go(job);
+	eider__future_finish(&job->future);
+}
+
+/* The loop is being freed; nobody is told. */
+static void drop_job(struct eider_link *l)
+{
+	let_go(eider__job_of(l));
+}
+
+/* Take @job out of wherever it waits: true, and it is ours alone. */
+static bool take_out(struct eider_job *job)
+{
+	struct eider_lane *lane = job->_lane;
+
+	if (lane->pool)
+		eider__lane_flush(lane);
+	if (eider__future_state(&job->future) != EIDER__PENDING)
+		return false;	/* the hand-over failed, and completed it */
+	if (job->_line && eider__txn_pool_remove(job->_line, job))
+		return true;
+	return job->_home && eider__pool_remove(job->_home, job);
+}
+
+static void stop_job(struct eider_job *job, long result)
+{
+	if (take_out(job))
+		eider__future_complete(&job->future, result);
+	else if (eider__future_state(&job->future) == EIDER__PENDING)
+		eider__worker_interrupt(job, result == -ETIME);
+}
+
+static void cancel_job(struct eider_future *f)
+{
+	stop_job(eider__container(f, struct eider_job, future), -ECANCELED);
+}
+
+static void pass_deadline(struct eider_timer *t)
+{
+	struct eider_job *job = eider__container(t, struct eider_job, _timer);
+
+	if (eider__future_state(&job->future) == EIDER__PENDING)
+		stop_job(job, -ETIME);
+}
+
+static const struct eider_kind job_kind = {
+	.run = run_job,
+	.cancel = cancel_job,
+	.drop = drop_job,
+};
+
+void eider__job_complete(struct eider_job *job, long result)
+{
+	eider__future_complete(&job->future, result);
+}
+
+void eider_job_init(struct eider_job *job, eider_fn *fn, void *arg)
+{
+	memset(job, 0, sizeof(*job));
+	job->fn = fn;
+	job->arg = arg;
+}
+
+int eider__job_check(const struct eider_job *job)
+{
+	struct eider_loop *loop = eider__loop_here;
+
+	if (!loop)
+		return eider__not_here();
+	if (!job || !job->fn)
+		return -EINVAL;
+	return eider__executor_is_open(loop->executor) ? 0 : -ESHUTDOWN;
+}
+
+static int get_slot(struct eider_lane *lane)
+{
+	if (lane->outstanding < lane->max) {
+		lane->outstanding++;
+		return 0;
+	}
+	eider__executor_warn_full(lane->loop->executor, lane->pool,
+				  lane->outstanding);
+	return lane->loop->fibers->current ?
+		       eider__turn_wait(&lane->turns, lane->loop) : -EAGAIN;
+}
+
+int eider__job_accept(struct eider_job *job, struct eider_lane *lane)
+{
+	unsigned int flags = 0;
+	int err = get_slot(lane);
+
+	if (err < 0)
+		return err;
+	eider__future_start(&job->future, lane->loop, &job_kind);
+	job->_lane = lane;
+	job->_home = lane->pool;
+	job->_line = NULL;
+	lane->loop->jobs++;
+	if (job->name)
+		flags |= EIDER__JOB_NAMED;
+	if (job->interrupt)
+		flags |= EIDER__JOB_INTERRUPTIBLE;
+	if (job->deadline && job->deadline != EIDER_NEVER) {
+		flags |= EIDER__JOB_TIMED;
+		eider__loop_add_timer(lane->loop, &job->_timer, job->deadline,
+				      pass_deadline);
+	}
+	job->future._flags = flags;
+	return 0;
+}
+
+void eider__job_reject(struct eider_job *job)
+{
+	let_go(job);
+	job->future._state = EIDER__IDLE;
+}
+
+const char *eider__job_name(const struct eider_job *job)
+{
+	return job->name ? job->name : eider__atomic_name(job->fn);
+}
+
+/* The rule: see eider/job.h. NULL for an atomic job in no context. */
+static int choose_lane(struct eider_loop *loop, struct eider_job *job,
+		       struct eider_lane **ret)
+{
+	struct eider_fiber *fiber = loop->fibers->current;
+	struct eider_context *context = fiber ? fiber->context : NULL;
+
+	if (job->pool) {
+		if (eider__pool_executor(job->pool) != loop->executor)
+			return -EINVAL;
+		*ret = eider__lane_to(loop, job->pool);
+		return 0;
+	}
+	if (context) {
+		*ret = &context->lane;
+		return eider__context_is_open(context) ? 0 : -ESTALE;
+	}
+	*ret = eider_is_transactional(job->fn) ?
+		       NULL : eider__lane_to(loop, loop->executor->pool);
+	return 0;
+}
+
+int eider_job_start(struct eider_job *job)
+{
+	struct eider_loop *loop = eider__loop_here;
+	struct eider_lane *lane = NULL;
+	int err = eider__job_check(job);
+
+	if (!err)
+		err = choose_lane(loop, job, &lane);
+	if (err < 0)
+		return err;
+	if (!lane)
+		return eider__txn_pool_start_general(loop->executor->txn_pool, job);
+	err = eider__job_accept(job, lane);
+	if (err < 0)
+		return err;
+	/* A fiber may have waited for the slot: its context, and be too late. */
+	if (lane->context && !eider__context_is_open(lane->context)) {
+		eider__job_reject(job);
+		return -ESTALE;
+	}
+	eider__lane_add(lane, job);
+	return 0;
+}
+
+int eider_submit(struct eider_job *job, eider_fn *fn, void *arg)
+{
+	if (!job)
+		return -EINVAL;
+	eider_job_init(job, fn, arg);
+	return eider_job_start(job);
+}
+
+long eider_submit_all(struct eider_job *jobs, size_t n, eider_fn *fn, void *args,
+		      size_t stride)
+{
+	for (size_t i = 0; i < n; i++) {
+		int err = eider_submit(&jobs[i], fn, (char *)args + i * stride);
+
+		if (err < 0)
+			return i ? (long)i : err;
+	}
+	return (long)n;
+}
+
+int eider_await_jobs(struct eider_job *jobs, size_t n)
+{
+	int first = 0;
+
+	if (!eider_in_fiber())
+		return eider__not_here();
+	for (size_t i = 0; i < n; i++) {
+		long result = eider_await(&jobs[i].future);
+
+		if (result < 0 && !first)
+			first = (int)result;
+	}
+	return first;
+}
+
+static long call(struct eider_job *job)
+{
+	int err;
+
+	if (!eider_in_fiber())
+		return eider__not_here();
+	err = eider_job_start(job);
+	return err < 0 ? err : eider_await(&job->future);
+}
+
+long eider_call(eider_fn *fn, void *arg)
+{
+	struct eider_job job;
+
+	eider_job_init(&job, fn, arg);
+	return call(&job);
+}
+
+long eider_call_until(eider_fn *fn, void *arg, int64_t deadline)
+{
+	struct eider_job job;
+
+	eider_job_init(&job, fn, arg);
+	job.deadline = deadline;
+	return call(&job);
+}
+
+long eider_call_on(struct eider_pool *pool, eider_fn *fn, void *arg)
+{
+	struct eider_job job;
+
+	if (!pool)
+		return -EINVAL;
+	eider_job_init(&job, fn, arg);
+	job.pool = pool;
+	return call(&job);
+}

@@ -1,0 +1,80 @@
+/*
+ * lane.c - from the loop to a pool, many jobs under one lock
+ *
+ * Jobs that a turn of the loop starts gather in the lane and are handed over
+ * together: before the loop enters the kernel, or when there are BATCH of them, so
+ * that a long turn does not keep the workers waiting.
+ *
+ * The bound. A lane has `max` slots; a job holds one from its start until it is
+ * done. Fibers wait for a slot in turn, and a slot that becomes free goes to the
+ * first of them: outstanding is not lowered then, so nobody can overtake.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "executor.h"
+#include "pool.h"
+
+enum {
+	BATCH = 64,
+};
+
+static void run_handoff(struct eider_link *l)
+{
+	struct eider_lane *lane = eider__container(l, struct eider_lane, handoff);
+
+	lane->handing = false;
+	eider__lane_flush(lane);
+}
+
+static const struct eider_kind handoff_kind = { .run = run_handoff };
+
+void eider__lane_init(struct eider_lane *lane, struct eider_loop *loop,
+		      struct eider_pool *pool, unsigned int max)
+{
+	memset(lane, 0, sizeof(*lane));
+	lane->loop = loop;
+	lane->pool = pool;
+	lane->max = max;
+	lane->handoff._kind = &handoff_kind;
+	eider__node_init(&lane->turns);
+}
+
+struct eider_lane *eider__lane_to(struct eider_loop *loop, struct eider_pool *pool)
+{
+	struct eider_lane *lane = &loop->lanes->of[pool->index];
+
+	if (!lane->loop)
+		eider__lane_init(lane, loop, pool, pool->queue_max);
+	return lane;
+}
+
+void eider__lane_flush(struct eider_lane *lane)
+{
+	struct eider__fifo batch = lane->batch;
+	int err;
+
+	if (!batch.first)
+		return;
+	memset(&lane->batch, 0, sizeof(lane->batch));
+	err = eider__pool_add(lane->pool, &batch);
+	if (err < 0) {
+		struct eider_link *l;
+
+		while ((l = eider__fifo_pop(&batch)))
+			eider__job_complete(eider__job_of(l), err);
+	}
+}
+
+void eider__lane_add(struct eider_lane *lane, struct eider_job *job)
+{
+	eider__fifo_push(&lane->batch, &job->future._link);
+	if (lane->batch.count >= BATCH) {
+		eider__lane_flush(lane);
+		return;
+	}
+	if (!lane->handing) {
+		lane->handing = true;
+		eider__loop_before_enter(lane->loop, &lane->handoff);
+	}
+}

@@ -1,0 +1,115 @@
+/*
+ * pool.h - a queue of jobs and the workers that run them
+ *
+ * A transaction thread is a pool of exactly one worker that stays, with hooks; so
+ * everything about queues, taking, cancelling and stopping is here and in worker.c,
+ * once.
+ */
+#ifndef EIDER_EXECUTOR_POOL_H
+#define EIDER_EXECUTOR_POOL_H
+
+#include <eider/executor.h>
+
+#include "base/lock.h"
+#include "job.h"
+#include "loop/queue.h"
+
+struct eider__worker;
+
+/* What a transaction thread adds. All on the worker's own thread, no lock held. */
+struct eider__pool_hooks {
+	long (*start)(struct eider_pool *);	/* < 0: every job fails so */
+	void (*stop)(struct eider_pool *);	/* if start gave >= 0 */
+	void (*drained)(struct eider_pool *);	/* nothing is left to run */
+	void (*ended)(struct eider_pool *);	/* last of all; the pool may go */
+};
+
+enum eider__pool_state {
+	EIDER__POOL_OPEN,
+	EIDER__POOL_DRAINING,	/* runs what it has, and what loops still hand over */
+	EIDER__POOL_CLOSED,	/* what is handed over is cancelled */
+};
+
+struct eider_pool {
+	/* Constant after init. */
+	struct eider_executor *executor;
+	unsigned int index;		/* of its lane; none for single ones */
+	unsigned int threads_max;
+	unsigned int queue_max;
+	int64_t keepalive_ns;
+	char name[24];
+	bool single;			/* of a transaction thread */
+	const struct eider__pool_hooks *hooks;	/* or NULL */
+	struct eider_thread *thread;	/* whose it is, if single */
+
+	/* Any thread, atomic. */
+	uint64_t context;		/* what its jobs run in; single ones */
+
+	/* Under lock; queued may be read by any thread, atomic. */
+	struct eider__lock lock;
+	struct eider__cond work;
+	struct eider__queue queue;	/* jobs */
+	unsigned int queued;
+	unsigned int workers;		/* started and not ended */
+	unsigned int idle;		/* asleep, waiting for work */
+	unsigned int wakes;		/* signals sent, sleepers not yet up */
+	unsigned int serial;		/* numbers the names of workers */
+	enum eider__pool_state state;
+	struct eider_node all;		/* workers */
+};
+
+void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
+		      const char *name, unsigned int threads_max,
+		      unsigned int queue_max);
+void eider__pool_release(struct eider_pool *p);
+
+static inline struct eider_executor *eider__pool_executor(struct eider_pool *p)
+{
+	return p->executor;
+}
+
+/*
+ * [any] Queue @batch. 0; -ECANCELED if the pool is closed, and then the jobs are
+ * still the caller's. Jobs for which no thread can be had come back with -EAGAIN.
+ */
+int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch);
+
+/* [any] The same for one job. */
+int eider__pool_add_one(struct eider_pool *p, struct eider_job *job);
+
+/* [any] Take @job out: true if no worker has it, and then none will. */
+bool eider__pool_remove(struct eider_pool *p, struct eider_job *job);
+
+/*
+ * [loop] @loop is being freed: ask its jobs that run to stop, and complete those that
+ * do not, on the loop.
+ */
+void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop);
+
+/*
+ * [any] Change the state, OPEN to DRAINING to CLOSED only. Closing gives what was
+ * queued, linked by the futures' links, for the caller to complete.
+ */
+struct eider_link *eider__pool_set_state(struct eider_pool *p,
+					 enum eider__pool_state state);
+
+/* [any] Start the worker of a single pool now. 0 or -errno. */
+int eider__pool_start_worker(struct eider_pool *p);
+
+/* [any] How many workers have not ended. */
+unsigned int eider__pool_workers(struct eider_pool *p);
+
+/* [any] True if nothing is queued and nothing runs. */
+bool eider__pool_is_free(struct eider_pool *p);
+
+/* For worker.c: the oldest job in the queue, or NULL; and the way back. */
+struct eider_job *eider__pool_pop_locked(struct eider_pool *p);
+void eider__pool_put_back_locked(struct eider_pool *p, struct eider_job *job);
+
+/*
+ * For worker.c: there is work that nobody has begun. Wakes a sleeper; or true if
+ * the caller, once it has let go of the lock, should eider__worker_start().
+ */
+bool eider__pool_summon_locked(struct eider_pool *p);
+
+#endif

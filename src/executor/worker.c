@@ -1,0 +1,396 @@
+/*
+ * worker.c - a thread that runs jobs
+ *
+ *	take -> run -> post ---+
+ *	 ^                     |
+ *	 +-- sleep, or end <---+
+ *
+ * Taking. With many jobs queued a worker takes its share of them under one lock:
+ * one to run now, the others into its slots. Slots are open to all: each job is
+ * taken out of its slot by a swap with NULL, by the worker itself, by a thief that
+ * would else sleep, or by the home thread that cancels it; whoever gets the pointer
+ * has the job. Slots are filled and searched under the pool's lock; only the swaps
+ * of the worker itself are not.
+ *
+ * Order. Jobs are taken in the order of the queue. With several workers a batch may
+ * run after the beginning of the next one: by at most a batch.
+ *
+ * Interrupting. The hook of a job may touch what fn uses (sqlite3_interrupt() on its
+ * connection), so it must not come after fn has returned, when the same connection
+ * serves the next job. The flags of such a job, and only of such, do a handshake:
+ *
+ *	worker				home thread
+ *	------				-----------
+ *	RUNNING				RUNNING and not RETURNED?
+ *	fn()				set INTERRUPTING, by compare-and-swap
+ *	set RETURNED, unless		hook()
+ *	INTERRUPTING: wait		clear INTERRUPTING
+ *
+ * Ownership	a job that a worker took is the worker's until it is posted; then
+ *		the home thread's, and the worker never looks at it again.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "executor.h"
+
+__thread struct eider__worker *eider__worker_here;
+
+/* ---- taking ---- */
+
+struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
+					     const struct eider__worker *thief)
+{
+	eider__node_each(node, &p->all) {
+		struct eider__worker *w =
+			eider__container(node, struct eider__worker, node);
+
+		for (unsigned int i = 0; w != thief && i < w->taken; i++) {
+			struct eider_job *job;
+
+			if (!eider__load_relaxed(&w->slots[i]))
+				continue;
+			job = eider__swap_acq_rel(&w->slots[i], NULL);
+			if (job)
+				return job;
+		}
+	}
+	return NULL;
+}
+
+bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job)
+{
+	eider__node_each(node, &p->all) {
+		struct eider__worker *w =
+			eider__container(node, struct eider__worker, node);
+
+		for (unsigned int i = 0; i < w->taken; i++) {
+			struct eider_job *expected = job;
+
+			if (eider__load_relaxed(&w->slots[i]) == job &&
+			    eider__cas_acq_rel(&w->slots[i], &expected, NULL))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A job to run now, its share of the rest into the slots; or NULL. */
+static struct eider_job *take_locked(struct eider__worker *me)
+{
+	struct eider_pool *p = me->pool;
+	struct eider_job *job = eider__pool_pop_locked(p);
+	unsigned int share = p->queued / p->threads_max;
+
+	me->taken = 0;
+	if (!job)
+		return eider__worker_steal_locked(p, me);
+	if (share > EIDER__WORKER_BATCH)
+		share = EIDER__WORKER_BATCH;
+	while (me->taken < share)
+		eider__store_relaxed(&me->slots[me->taken++],
+				     eider__pool_pop_locked(p));
+	return job;
+}
+
+/* Sleep until there may be work. False if it took too long. */
+static bool sleep_locked(struct eider__worker *me)
+{
+	struct eider_pool *p = me->pool;
+	int64_t deadline = p->single ? EIDER_NEVER : eider_after(p->keepalive_ns);
+	bool woken;
+
+	p->idle++;
+	woken = eider__cond_wait(&p->work, &p->lock, deadline);
+	p->idle--;
+	if (p->wakes)
+		p->wakes--;
+	me->was_idle = true;
+	return woken;
+}
+
+/* Once per time that the work runs out. */
+static void say_drained(struct eider_pool *p)
+{
+	eider__lock_give(&p->lock);
+	p->hooks->drained(p);
+	eider__lock_take(&p->lock);
+}
+
+static struct eider_job *wait_for_job_locked(struct eider__worker *me)
+{
+	struct eider_pool *p = me->pool;
+	bool drained = !p->hooks, overslept = false;
+	struct eider_job *job;
+
+	while (!(job = take_locked(me)) && p->state == EIDER__POOL_OPEN &&
+	       !overslept) {
+		if (!drained)
+			say_drained(p);
+		else
+			overslept = !sleep_locked(me);
+		drained = true;
+	}
+	return job;
+}
+
+static void retire_locked(struct eider__worker *me)
+{
+	me->pool->workers--;
+	eider__node_remove(&me->node);
+}
+
+/*
+ * The next job to run, or NULL: end. A worker of many ends in the same moment, so
+ * that new work starts another; a single one is still to run its stop hook.
+ */
+static struct eider_job *take(struct eider__worker *me)
+{
+	struct eider_pool *p = me->pool;
+	struct eider_job *job;
+	bool start = false;
+
+	eider__lock_take(&p->lock);
+	eider__store_relaxed(&me->busy, false);
+	job = wait_for_job_locked(me);
+	eider__store_relaxed(&me->busy, job != NULL);
+	if (job && (p->queued || me->taken))
+		start = eider__pool_summon_locked(p);
+	if (!job && !p->single)
+		retire_locked(me);
+	eider__lock_give(&p->lock);
+	if (start)
+		(void)eider__worker_start(p);	/* others do the work if not */
+	return job;
+}
+
+/* ---- interrupting ---- */
+
+void eider__worker_interrupt(struct eider_job *job, bool expired)
+{
+	uint32_t *word = &job->future._flags;
+	uint32_t flags = eider__or_acq_rel(word, EIDER__JOB_CANCELLED |
+					   (expired ? EIDER__JOB_EXPIRED : 0));
+
+	if (!(flags & EIDER__JOB_INTERRUPTIBLE))
+		return;
+	flags = eider__load_acquire(word);
+	do {
+		if (!(flags & EIDER__JOB_RUNNING) || (flags & EIDER__JOB_RETURNED))
+			return;
+	} while (!eider__cas_acq_rel(word, &flags, flags | EIDER__JOB_INTERRUPTING));
+	job->interrupt(job);
+	eider__and_acq_rel(word, ~(uint32_t)EIDER__JOB_INTERRUPTING);
+}
+
+/* After this the hook is not running, and will not be called. */
+static void end_interrupts(struct eider_job *job)
+{
+	uint32_t *word = &job->future._flags;
+	uint32_t flags = eider__load_acquire(word);
+
+	for (;;) {
+		if (flags & EIDER__JOB_INTERRUPTING) {
+			sched_yield();
+			flags = eider__load_acquire(word);
+		} else if (eider__cas_acq_rel(word, &flags,
+					      flags | EIDER__JOB_RETURNED)) {
+			return;
+		}
+	}
+}
+
+bool eider_cancelled(void)
+{
+	struct eider__worker *me = eider__worker_here;
+
+	return me && me->job && (eider__load_acquire(&me->job->future._flags) &
+				 EIDER__JOB_CANCELLED);
+}
+
+/* ---- running ---- */
+
+static void show(struct eider__worker *me, struct eider_job *job, uint32_t flags)
+{
+	eider__store_release(&me->loop, job->future._loop);
+	eider__store_release(&me->job, job);
+	eider__watched_begin_job(&me->watched, job->fn,
+				 flags & EIDER__JOB_NAMED ? job->name : NULL,
+				 eider__load_relaxed(&me->pool->context));
+	if (me->was_idle) {
+		/* Full, before the look at parked: see observe/watchdog.c. */
+		eider__store_full(&me->watched.beat, me->watched.beat);
+		eider__watchdog_busy(&me->pool->executor->watchdog);
+		me->was_idle = false;
+	}
+}
+
+static void show_end(struct eider__worker *me)
+{
+	eider__watched_end(&me->watched);
+	eider__store_release(&me->job, NULL);
+}
+
+static long run_fn(struct eider__worker *me, struct eider_job *job)
+{
+	uint32_t flags = eider__load_relaxed(&job->future._flags);
+	long result;
+
+	if (flags & EIDER__JOB_INTERRUPTIBLE)
+		flags = eider__or_acq_rel(&job->future._flags, EIDER__JOB_RUNNING);
+	if (flags & EIDER__JOB_CANCELLED)
+		return flags & EIDER__JOB_EXPIRED ? -ETIME : -ECANCELED;
+	show(me, job, flags);
+	result = job->fn(job->arg);
+	if (flags & EIDER__JOB_INTERRUPTIBLE)
+		end_interrupts(job);
+	show_end(me);
+	return result;
+}
+
+static void run(struct eider__worker *me, struct eider_job *job, bool last)
+{
+	struct eider_loop *loop = job->future._loop;
+
+	job->future._u.result = me->start_error < 0 ? me->start_error :
+						      run_fn(me, job);
+	if (last)
+		eider__store_release(&me->busy, false);
+	eider__inbox_post(&loop->inbox, &me->poster, &job->future._link);
+}
+
+static void run_all(struct eider__worker *me)
+{
+	struct eider_job *job;
+
+	while ((job = take(me))) {
+		unsigned int taken = me->taken;
+
+		run(me, job, !taken);
+		for (unsigned int i = 0; i < taken; i++) {
+			job = eider__swap_acq_rel(&me->slots[i], NULL);
+			if (job)
+				run(me, job, i + 1 == taken);
+		}
+	}
+}
+
+/* The job of @loop that @w runs, or NULL. It stays until @loop, which asks, has it. */
+static struct eider_job *running_for(struct eider__worker *w,
+				     struct eider_loop *loop)
+{
+	uint64_t beat = eider__load_acquire(&w->watched.beat);
+	struct eider_loop *whose = eider__load_acquire(&w->loop);
+	struct eider_job *job = eider__load_acquire(&w->job);
+
+	if (!(beat & 1) || eider__load_relaxed(&w->watched.beat) != beat)
+		return NULL;
+	return whose == loop ? job : NULL;
+}
+
+void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop)
+{
+	eider__node_each(node, &p->all) {
+		struct eider__worker *w =
+			eider__container(node, struct eider__worker, node);
+		struct eider_job *job = running_for(w, loop);
+
+		if (job)
+			eider__worker_interrupt(job, false);
+		for (unsigned int i = w->taken; i-- > 0;) {
+			job = eider__swap_acq_rel(&w->slots[i], NULL);
+			if (job)
+				eider__pool_put_back_locked(p, job);
+		}
+	}
+}
+
+/* ---- the thread ---- */
+
+static void name_thread(struct eider__worker *me, unsigned int number)
+{
+	char *name = me->watched.thread;
+
+	if (me->pool->single)
+		snprintf(name, sizeof(me->watched.thread), "%s", me->pool->name);
+	else
+		snprintf(name, sizeof(me->watched.thread), "%s-%u", me->pool->name,
+			 number);
+}
+
+static void *work(void *arg)
+{
+	struct eider__worker *me = arg;
+	struct eider_pool *p = me->pool;
+	struct eider_executor *executor = p->executor;
+	const struct eider__pool_hooks *hooks = p->hooks;
+
+	eider__worker_here = me;
+	eider__poster_here = &me->poster;
+	eider__thread_set_name(me->watched.thread);
+	if (hooks)
+		me->start_error = hooks->start(p);
+	run_all(me);
+	if (hooks && me->start_error >= 0)
+		hooks->stop(p);
+	eider__watchdog_remove(&executor->watchdog, &me->watched);
+	eider__executor_remove_poster(executor, &me->poster);
+	eider__poster_release(&me->poster);
+	eider__worker_here = NULL;
+	eider__poster_here = NULL;
+	if (p->single) {
+		eider__lock_take(&p->lock);
+		retire_locked(me);
+		eider__lock_give(&p->lock);
+	}
+	if (hooks)
+		hooks->ended(p);
+	eider__executor_bury(executor, me);
+	return NULL;
+}
+
+int eider__worker_start(struct eider_pool *p)
+{
+	struct eider_executor *executor = p->executor;
+	struct eider__worker *w = eider__alloc_aligned(64, sizeof(*w));
+	int err = -ENOMEM;
+
+	if (!w)
+		goto uncount;
+	w->pool = p;
+	w->was_idle = true;
+	w->watched.waiting = &p->queued;
+	name_thread(w, eider__add_relaxed(&p->serial, 1) + 1);
+	err = eider__poster_init(&w->poster, executor->features.doorbell);
+	if (err < 0)
+		goto free_worker;
+	eider__executor_add_poster(executor, &w->poster);
+	/* Without a watchdog it still works; the loops have said so already. */
+	(void)eider__watchdog_add(&executor->watchdog, &w->watched);
+	eider__executor_get(executor);
+	eider__lock_take(&p->lock);
+	eider__node_append(&p->all, &w->node);
+	err = eider__thread_start(&w->thread, work, w);
+	if (err < 0)
+		eider__node_remove(&w->node);
+	eider__lock_give(&p->lock);
+	if (!err)
+		return 0;
+
+	eider__executor_put(executor);
+	eider__watchdog_remove(&executor->watchdog, &w->watched);
+	eider__executor_remove_poster(executor, &w->poster);
+	eider__poster_release(&w->poster);
+free_worker:
+	eider__free(w);
+uncount:
+	eider__lock_take(&p->lock);
+	p->workers--;
+	eider__lock_give(&p->lock);
+	return err;
+}

@@ -1,0 +1,68 @@
+/*
+ * worker.h - a thread that runs jobs
+ */
+#ifndef EIDER_EXECUTOR_WORKER_H
+#define EIDER_EXECUTOR_WORKER_H
+
+#include <pthread.h>
+
+#include "base/watched.h"
+#include "pool.h"
+
+enum {
+	EIDER__WORKER_BATCH = 32,
+};
+
+struct eider__worker {
+	/* Constant after start. */
+	struct eider_pool *pool;
+	pthread_t thread;
+
+	/* Any thread, atomic: what it took and has not begun. NULL: gone. */
+	struct eider_job *slots[EIDER__WORKER_BATCH];
+
+	/* Under the pool's lock. */
+	unsigned int taken;		/* slots to look at */
+	struct eider_node node;
+
+	/* Its own, loads by any thread, atomic. */
+	bool busy;			/* has a job; set under the pool's lock */
+
+	/* Its own, loads by any thread: belongs to the beat, see base/watched.h. */
+	struct eider_job *job;
+	struct eider_loop *loop;
+	struct eider__watched watched;
+	struct eider__poster poster;
+
+	/* Its own. */
+	long start_error;
+	bool was_idle;
+};
+
+/* The worker of the calling thread, or NULL. Not inlined into fibers: jobs only. */
+extern __thread struct eider__worker *eider__worker_here;
+
+/*
+ * [any] Start a worker of @p, which counts it already. 0 or -errno, and then it is
+ * not counted any more.
+ */
+int eider__worker_start(struct eider_pool *p);
+
+/*
+ * [loop] Ask the function of @job, which a worker has, to stop; because of its
+ * deadline if @expired. If it has not begun it does not, most of the time.
+ */
+void eider__worker_interrupt(struct eider_job *job, bool expired);
+
+/* Under the pool's lock: a job from another worker's batch, or NULL. */
+struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
+					     const struct eider__worker *thief);
+/*
+ * [loop] Under the pool's lock: ask what runs for @loop to stop, and put batches
+ * that may have jobs of it back into the queue.
+ */
+void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop);
+/* Under the pool's lock: take exactly @job out of a batch. */
+bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job);
+
+#endif
