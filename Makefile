@@ -1,0 +1,182 @@
+# Eider: an io_uring executor for C servers.
+#
+#	make run		build the example and run it, on an SQLite database
+#	make check		build and run all tests
+#	make check SAN=thread	the same under a sanitizer: address, undefined, thread
+#	make check-valgrind	the same under Valgrind, in a short form
+#	make model		check the wake-up protocol with spin
+#	make bench		measure
+#	make tidy		what a reader trips over: format, layers, heads
+#	make			libraries and program, in build/release
+#	make install		to $(DESTDIR)$(PREFIX)
+#
+# run, check, model and bench install the packages they miss, with apt-get; not
+# with EIDER_NO_INSTALL=1. DEVELOPER=1 makes warnings errors. Each flavour has a
+# build directory of its own, so switching between them rebuilds nothing.
+
+CC ?= gcc
+AR ?= ar
+PREFIX ?= /usr/local
+BUILD ?= build
+SAN ?=
+V ?=
+Q := $(if $(V),,@)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wwrite-strings -Wundef -fno-common $(if $(DEVELOPER),-Werror)
+OPT ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARN) \
+	$(OPT) -Iinclude -Isrc -MMD -MP $(CFLAGS)
+
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+ifeq ($(SAN),undefined)
+SAN_FLAGS += -fno-sanitize-recover=all
+endif
+
+LIB_SRC := $(sort $(wildcard src/base/*.c src/loop/*.c src/fiber/*.c \
+	src/executor/*.c src/observe/*.c) src/db/db.c src/db/connection.c \
+	src/db/transaction.c)
+SQLITE_SRC := src/db/sqlite.c
+PROGRAM_SRC := $(sort $(wildcard src/programs/*.c))
+TEST_SRC := $(sort $(wildcard tests/test_*.c))
+HARNESS_SRC := tests/harness.c
+BENCH_COMMON := perf/measure.c perf/pump.c
+# The peers' only where their header is.
+BENCH_UV := $(shell echo '\#include <uv.h>' | $(CC) -E -x c - >/dev/null 2>&1 && \
+	echo perf/bench_uv_*.c)
+BENCH_SRC := $(filter-out perf/bench_uv_%,$(sort $(wildcard perf/bench_*.c))) \
+	$(sort $(wildcard $(BENCH_UV)))
+
+R := $(BUILD)/release
+T := $(BUILD)/test$(if $(SAN),-$(SAN))
+
+LIBS := -luring
+SQLITE_LIBS := -lsqlite3
+CHECK_LIBS := -lcheck -lsubunit -lrt -lm
+# The test's own optimization: TSan and ASan want frames, gdb wants lines.
+T_FLAGS := -O1 -DEIDER_FAULTS -DEIDER_DEBUG_BUILD $(SAN_FLAGS)
+
+R_OBJ = $(patsubst %.c,$(R)/%.o,$(1))
+T_OBJ = $(patsubst %.c,$(T)/%.o,$(1))
+TESTS := $(patsubst tests/%.c,$(T)/%,$(TEST_SRC))
+BENCHES := $(patsubst perf/%.c,$(R)/%,$(BENCH_SRC))
+
+.PHONY: all run demo check check-valgrind model bench tidy install clean programs \
+	tests benches
+all: $(R)/libeider.a $(R)/libeider.so $(R)/libeider-sqlite.a \
+	$(R)/libeider-sqlite.so $(R)/eider
+
+# --- the two commands, and their kin --------------------------------------
+
+run demo:
+	$(Q).ci/packages build
+	$(Q)$(MAKE) --no-print-directory $(R)/eider
+	$(Q)$(R)/eider demo $(DEMO)
+
+check:
+	$(Q).ci/packages build check
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run $(T)
+
+check-valgrind:
+	$(Q).ci/packages build check valgrind
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)EIDER_UNDER=valgrind tests/run $(T)
+
+model:
+	$(Q).ci/packages model
+	$(Q)tests/model/run
+
+bench:
+	$(Q).ci/packages build bench
+	$(Q)$(MAKE) --no-print-directory benches
+	$(Q)perf/run $(R) $(BENCH)
+
+tidy:
+	$(Q).ci/packages tidy
+	$(Q)tests/tidy
+
+tests: $(TESTS) $(T)/eider
+benches: $(BENCHES)
+
+# --- the release build ----------------------------------------------------
+
+$(R)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC       $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(R)/libeider.a: $(call R_OBJ,$(LIB_SRC))
+$(R)/libeider-sqlite.a: $(call R_OBJ,$(SQLITE_SRC))
+$(R)/%.a:
+	$(if $(Q),@echo "  AR       $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(R)/libeider.so: $(call R_OBJ,$(LIB_SRC)) src/eider.map
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -shared -pthread -Wl,-soname,libeider.so.0 \
+		-Wl,--version-script=src/eider.map $(LDFLAGS) \
+		$(filter %.o,$^) $(LIBS) -o $@
+	$(Q)ln -sf libeider.so $@.0
+
+$(R)/libeider-sqlite.so: $(call R_OBJ,$(SQLITE_SRC)) src/eider.map $(R)/libeider.so
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -shared -pthread -Wl,-soname,libeider-sqlite.so.0 \
+		-Wl,--version-script=src/eider.map $(LDFLAGS) \
+		$(filter %.o,$^) -L$(R) -leider $(SQLITE_LIBS) -o $@
+	$(Q)ln -sf libeider-sqlite.so $@.0
+
+$(R)/eider: $(call R_OBJ,$(PROGRAM_SRC)) $(R)/libeider-sqlite.a $(R)/libeider.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) -o $@
+
+# --- tests: the library with fault injection and assertions -----------------
+
+$(T)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC       $< $(SAN)")
+	$(Q)$(CC) $(ALL_CFLAGS) $(T_FLAGS) -c $< -o $@
+
+$(T)/libeider.a: $(call T_OBJ,$(LIB_SRC) $(SQLITE_SRC))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(T)/eider: $(call T_OBJ,$(PROGRAM_SRC)) $(T)/libeider.a
+	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) -o $@
+
+$(T)/test_%: $(T)/tests/test_%.o $(call T_OBJ,$(HARNESS_SRC)) $(T)/libeider.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) \
+		$(CHECK_LIBS) -o $@
+
+# --- benchmarks: against the library as it is installed ---------------------
+
+$(R)/perf/libperf.a: $(call R_OBJ,$(BENCH_COMMON))
+
+$(R)/bench_%: $(R)/perf/bench_%.o $(R)/perf/libperf.a $(R)/libeider.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(LIBS) -o $@
+
+$(R)/bench_uv_%: $(R)/perf/bench_uv_%.o $(R)/perf/libperf.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ -luv -o $@
+
+# ----------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/include/eider
+	install -m 644 include/eider.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/eider/*.h $(DESTDIR)$(PREFIX)/include/eider
+	install -m 644 $(R)/libeider.a $(R)/libeider-sqlite.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(R)/libeider.so $(DESTDIR)$(PREFIX)/lib/libeider.so.0
+	install -m 755 $(R)/libeider-sqlite.so \
+		$(DESTDIR)$(PREFIX)/lib/libeider-sqlite.so.0
+	ln -sf libeider.so.0 $(DESTDIR)$(PREFIX)/lib/libeider.so
+	ln -sf libeider-sqlite.so.0 $(DESTDIR)$(PREFIX)/lib/libeider-sqlite.so
+	install -m 755 $(R)/eider $(DESTDIR)$(PREFIX)/bin
+
+clean:
+	rm -rf $(BUILD)
+
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
