@@ -80,8 +80,8 @@ check:
 
 check-valgrind:
 	$(Q).ci/packages build check valgrind
-	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)EIDER_UNDER=valgrind tests/run $(T)
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/valgrind tests
+	$(Q)EIDER_UNDER=valgrind tests/run $(BUILD)/valgrind/test
 
 model:
 	$(Q).ci/packages model

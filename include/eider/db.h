@@ -71,6 +71,11 @@ EIDER_API EIDER_MUST_CHECK int eider_db_open(struct eider_executor *executor,
  * pause, attempts_max times: so the body must be safe to repeat from its start.
  * A savepoint is not repeated; the conflict goes up to the transaction.
  *
+ * Join the fibers that the body spawns before it returns: once the transaction has
+ * ended they get -ESTALE. So do all after the engine ended it by itself (disk full,
+ * interrupted). Two fibers of one transaction may not have savepoints open side by
+ * side: -EBUSY.
+ *
  * Also: -ETIME if no connection was free before @deadline; what eider_txn_enter()
  * returns; the engine's error if begin or commit fails.
  */
@@ -85,7 +90,10 @@ EIDER_API long eider_db_atomic(struct eider_db *db, eider_fn *body, void *arg);
  */
 EIDER_API long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg);
 
-/* [job] of @db: the engine's own handle (sqlite3 *). NULL elsewhere. */
+/*
+ * [job] of @db: the engine's own handle (sqlite3 *); NULL elsewhere. Between two
+ * transactions, and two calls outside of one, it may change.
+ */
 EIDER_API void *eider_db_handle(struct eider_db *db);
 
 /*
@@ -95,7 +103,10 @@ EIDER_API void *eider_db_handle(struct eider_db *db);
  */
 EIDER_API long eider_db_error(struct eider_db *db);
 
-/* [any] How often eider_db_atomic() committed, rolled back and retried. */
+/*
+ * [any] How often eider_db_atomic() committed and rolled back, each transaction once
+ * and savepoints not; and how many more attempts it took.
+ */
 struct eider_db_counts {
 	uint64_t committed;
 	uint64_t rolled_back;
@@ -103,14 +114,17 @@ struct eider_db_counts {
 	unsigned int connections;	/* open now */
 	unsigned int connections_peak;
 };
-EIDER_API void eider_db_count(struct eider_db *db, struct eider_db_counts *ret_counts);
+EIDER_API void eider_db_count(struct eider_db *db,
+			      struct eider_db_counts *ret_counts);
 
 /* [any] The pool whose threads have the connections. */
 EIDER_API struct eider_txn_pool *eider_db_pool(struct eider_db *db);
 
 /*
- * [any, not inside a fiber or callback] Wait until all connections are closed,
- * and free @db. No transaction may be open: -EBUSY. NULL is allowed.
+ * [any] Wait until all connections are closed, and free @db; in a fiber, callback
+ * or job they are closed soon afterwards. No transaction may be open, no call be
+ * under way, and in a callback no connection just being made: -EBUSY. NULL is
+ * allowed.
  */
 EIDER_API int eider_db_close(struct eider_db *db);
 

@@ -61,8 +61,8 @@ EIDER_API int eider_loop_turn(struct eider_loop *loop, int64_t deadline);
 
 /*
  * [loop] A descriptor that polls readable (POLLIN) when a turn is due, so that
- * another event loop can drive this one: poll it, then turn with deadline 0.
- * It is the ring's own; do not close it. -EPERM elsewhere.
+ * another event loop can drive this one: poll it, then turn with deadline 0. It
+ * belongs to the loop and goes with it. -EPERM elsewhere; -EMFILE, -ENOMEM.
  */
 EIDER_API int eider_loop_fd(struct eider_loop *loop);
 

@@ -4,6 +4,7 @@
  * The texts answer "and what do I do now?", which strerror() cannot know.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ const char *eider_strerror(int err)
 {
 	const char *text;
 
-	if (err < 0 && err != -err)
+	if (err < 0 && err != INT_MIN)
 		err = -err;
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].err == err)

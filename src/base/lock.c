@@ -52,6 +52,8 @@ bool eider__cond_wait(struct eider__cond *c, struct eider__lock *l,
 		pthread_cond_wait(&c->cond, &l->mutex);
 		return true;
 	}
+	if (deadline < 0)	/* EINVAL, and no wait that lets go of the lock */
+		deadline = 0;
 	ts.tv_sec = deadline / 1000000000;
 	ts.tv_nsec = deadline % 1000000000;
 	return pthread_cond_timedwait(&c->cond, &l->mutex, &ts) != ETIMEDOUT;

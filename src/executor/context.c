@@ -188,8 +188,10 @@ static struct eider_context *find_outer(const struct eider_fiber *fiber,
 					const char *name)
 {
 	for (struct eider_context *c = fiber->context; c; c = c->outer)
+		/* A closed one has let go of its thread. */
 		if (c->pool == pool &&
-		    (!name || (c->thread->bound && !strcmp(c->thread->bound, name))))
+		    (!name || !c->open ||
+		     (c->thread->bound && !strcmp(c->thread->bound, name))))
 			return c;
 	return NULL;
 }

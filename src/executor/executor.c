@@ -32,6 +32,7 @@ __thread struct eider__poster *eider__poster_here;
 
 void eider__executor_add_poster(struct eider_executor *e, struct eider__poster *p)
 {
+	p->executor = e;
 	eider__lock_take(&e->lock);
 	eider__node_append(&e->posters, &p->node);
 	eider__lock_give(&e->lock);
@@ -62,7 +63,8 @@ void eider__executor_wait_posters(struct eider_executor *e, struct eider__inbox 
 void eider__executor_post(struct eider_executor *e, struct eider_loop *loop,
 			  struct eider_link *link)
 {
-	if (eider__poster_here) {
+	/* A thread of another executor is a stranger here: nobody would wait for it. */
+	if (eider__poster_here && eider__poster_here->executor == e) {
 		eider__inbox_post(&loop->inbox, eider__poster_here, link);
 		return;
 	}
@@ -357,5 +359,8 @@ void eider_executor_free(struct eider_executor *e)
 	eider__threads_close(e, false);
 	wait_for_idle_workers(e);
 	eider__txn_pools_disown(e);
+	/* Those that have ended are about to let go: they are joined, not left behind. */
+	while (wait_for_workers(e, 0) && eider__load_acquire(&e->refs) > 1)
+		sched_yield();
 	put_ref(e);
 }

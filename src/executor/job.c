@@ -177,6 +177,7 @@ void eider__job_reject(struct eider_job *job)
 {
 	let_go(job);
 	job->future._state = EIDER__IDLE;
+	job->future._loop = NULL;	/* awaiting it is an error, not for ever */
 }
 
 const char *eider__job_name(const struct eider_job *job)

@@ -58,8 +58,10 @@ static void set_queued_locked(struct eider_pool *p, struct eider_job *job,
 {
 	uint32_t flags = job->future._flags & ~(uint32_t)EIDER__JOB_QUEUED;
 
-	if (queued)
+	if (queued) {
 		flags |= EIDER__JOB_QUEUED;
+		p->drained = false;
+	}
 	eider__store_relaxed(&job->future._flags, flags);
 	eider__store_relaxed(&p->queued, queued ? p->queued + 1 : p->queued - 1);
 }
@@ -182,13 +184,14 @@ bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
 	return removed;
 }
 
-void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop)
+void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
+		       struct eider_timer **running)
 {
 	struct eider_future *f, *next;
 	bool start;
 
 	eider__lock_take(&p->lock);
-	eider__worker_leave_locked(p, loop);
+	eider__worker_leave_locked(p, loop, running);
 	for (f = p->queue.first; f; f = next) {
 		next = eider__queue_next(f);
 		if (f->_loop != loop)

@@ -55,6 +55,7 @@ struct eider_pool {
 	unsigned int wakes;		/* signals sent, sleepers not yet up */
 	unsigned int serial;		/* numbers the names of workers */
 	enum eider__pool_state state;
+	bool drained;			/* hooks->drained() knows there is no work */
 	struct eider_node all;		/* workers */
 };
 
@@ -81,10 +82,12 @@ int eider__pool_add_one(struct eider_pool *p, struct eider_job *job);
 bool eider__pool_remove(struct eider_pool *p, struct eider_job *job);
 
 /*
- * [loop] @loop is being freed: ask its jobs that run to stop, and complete those that
- * do not, on the loop.
+ * [loop] @loop is being freed: complete its jobs that do not run, on the loop. Those
+ * that do are put before *running, linked by their timers: to be interrupted once no
+ * lock is held, for the hook is the user's.
  */
-void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop);
+void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
+		       struct eider_timer **running);
 
 /*
  * [any] Change the state, OPEN to DRAINING to CLOSED only. Closing gives what was

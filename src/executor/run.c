@@ -34,6 +34,7 @@
 #include "pool.h"
 #include "thread.h"
 #include "txn_pool.h"
+#include "worker.h"
 
 /* ---- a loop ---- */
 
@@ -165,18 +166,32 @@ int eider_loop_new(struct eider_executor *executor,
 	return 0;
 }
 
+static void interrupt_all(struct eider_timer *running)
+{
+	while (running) {
+		struct eider_timer *next = running->_next;
+
+		running->_next = NULL;
+		eider__worker_interrupt(
+			eider__container(running, struct eider_job, _timer), false);
+		running = next;
+	}
+}
+
 /* Step 1, and for delivery `each` the wait for the rest. */
 static void take_jobs_back(struct eider_loop *loop)
 {
 	struct eider_executor *e = loop->executor;
 	unsigned int n = eider__load_acquire(&e->pool_count);
+	struct eider_timer *running = NULL;
 
 	eider__loop_hand(loop);
 	eider__txn_pools_leave(loop);
 	for (unsigned int i = 0; i < n; i++)
-		eider__pool_leave(e->pools[i], loop);
-	eider__txn_threads_leave(loop);
-	eider__threads_leave(loop);
+		eider__pool_leave(e->pools[i], loop, &running);
+	eider__txn_threads_leave(loop, &running);
+	eider__threads_leave(loop, &running);
+	interrupt_all(running);
 	eider__loop_drop_ready(loop);
 	while (loop->inbox.each && loop->jobs)
 		eider__loop_reap_and_drop(loop);
@@ -210,11 +225,14 @@ int eider_loop_free(struct eider_loop *loop)
 	if (loop->dispatching)
 		return -EBUSY;
 	e = loop->executor;
+	loop->left = false;		/* no turn will be due */
 	take_jobs_back(loop);
 	eider__loop_end_ops(loop);
 	eider__contexts_drop(loop);
 	eider__store_relaxed(&loop->orphans, loop->jobs + 1);
 	back = close_inbox(loop);
+	eider__requests_drop(loop);
+	eider__inbox_wait_guests(&loop->inbox);
 	eider__executor_wait_posters(e, &loop->inbox);
 	eider__executor_remove_poster(e, &loop->poster);
 	eider__watchdog_remove(&e->watchdog, &loop->watched);

@@ -14,6 +14,7 @@
 
 #include "base/sys.h"
 #include "executor.h"
+#include "txn_pool.h"
 #include "worker.h"
 
 struct eider_thread *eider__thread_make(struct eider_executor *e,
@@ -123,8 +124,15 @@ int eider_thread_new(struct eider_executor *e, uint64_t context,
 	if (!t)
 		return -ENOMEM;
 	eider__lock_take(&e->lock);
-	eider__node_append(&e->threads, &t->node);
+	/* Looked at again: eider__threads_close() sees it, or it sees closing. */
+	err = eider__executor_is_open(e) ? 0 : -ESHUTDOWN;
+	if (!err)
+		eider__node_append(&e->threads, &t->node);
 	eider__lock_give(&e->lock);
+	if (err < 0) {
+		eider__thread_put(t);
+		return err;
+	}
 	eider__thread_get(t);
 	err = eider__pool_start_worker(&t->pool);
 	if (err < 0) {
@@ -137,6 +145,23 @@ int eider_thread_new(struct eider_executor *e, uint64_t context,
 	return 0;
 }
 
+/* A pool's thread that has a job is busy, whoever gave it: not to be stopped or leased. */
+static int place(struct eider_thread *t, struct eider_job *job)
+{
+	int err;
+
+	if (!t->owner)
+		return eider__thread_place(t, job);
+	eider__lock_take(&t->executor->txn_lock);
+	err = eider__thread_place(t, job);
+	if (!err) {
+		t->busy = true;
+		eider__txn_thread_settle_locked(t->owner, t);
+	}
+	eider__lock_give(&t->executor->txn_lock);
+	return err;
+}
+
 int eider_thread_submit(struct eider_thread *t, struct eider_job *job)
 {
 	int err = eider__job_check(job);
@@ -147,7 +172,7 @@ int eider_thread_submit(struct eider_thread *t, struct eider_job *job)
 		err = eider__job_accept(job, &eider__loop_here->lanes->direct);
 	if (err < 0)
 		return err;
-	if (eider__thread_place(t, job) < 0) {
+	if (place(t, job) < 0) {
 		eider__job_reject(job);
 		return -ESHUTDOWN;
 	}
@@ -242,13 +267,13 @@ void eider__threads_close(struct eider_executor *e, bool drain)
 	eider__lock_give(&e->lock);
 }
 
-void eider__threads_leave(struct eider_loop *loop)
+void eider__threads_leave(struct eider_loop *loop, struct eider_timer **running)
 {
 	struct eider_executor *e = loop->executor;
 
 	eider__lock_take(&e->lock);
 	eider__node_each(node, &e->threads)
 		eider__pool_leave(&eider__container(node, struct eider_thread,
-						    node)->pool, loop);
+						    node)->pool, loop, running);
 	eider__lock_give(&e->lock);
 }

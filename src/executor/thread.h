@@ -5,7 +5,7 @@
  * on, and what a transaction pool needs to know about it.
  *
  * Lifetime: refs counts its owner (a transaction pool, or the user), its worker
- * until it has ended, every context that leases it, and every job that was placed
+ * until it has ended, every context that leases it, every pin, and every job that was placed
  * on it by itself until its loop has let go of it.
  */
 #ifndef EIDER_EXECUTOR_THREAD_H
@@ -64,6 +64,6 @@ void eider__thread_stop(struct eider_thread *t, bool drain);
 /* All threads of eider_thread_new(). */
 void eider__threads_close(struct eider_executor *e, bool drain);
 /* [loop] The loop is being freed: take its jobs off them. */
-void eider__threads_leave(struct eider_loop *loop);
+void eider__threads_leave(struct eider_loop *loop, struct eider_timer **running);
 
 #endif

@@ -95,13 +95,26 @@ static int start_thread_locked(struct eider_txn_pool *tp, struct eider_thread **
 	return 0;
 }
 
+/* One that is bound comes to nobody but its name. */
+static bool one_will_be_free_locked(const struct eider_txn_pool *tp)
+{
+	eider__node_each(node, &tp->threads) {
+		const struct eider_thread *t =
+			eider__container(node, struct eider_thread, node);
+
+		if (t->stopping || !t->bound)
+			return true;
+	}
+	return false;
+}
+
 /*
- * A general thread that nobody uses: 0; -EAGAIN if there is none now but will be; or
- * why none can be started, when there is no thread at all to wait for.
+ * A general thread that nobody uses: 0; EIDER__TXN_WAIT; or why none can be started,
+ * which may be -EAGAIN too, when there is no thread at all to wait for.
  */
 int eider__txn_pick_locked(struct eider_txn_pool *tp, struct eider_thread **ret)
 {
-	int err = -EAGAIN;
+	int err = EIDER__TXN_WAIT;
 
 	if (!eider__node_alone(&tp->idle)) {
 		/* The one used last: its connection is warm. */
@@ -111,7 +124,7 @@ int eider__txn_pick_locked(struct eider_txn_pool *tp, struct eider_thread **ret)
 	}
 	if (tp->thread_count < tp->threads_max)
 		err = start_thread_locked(tp, ret);
-	return err < 0 && tp->thread_count ? -EAGAIN : err;
+	return err < 0 && one_will_be_free_locked(tp) ? EIDER__TXN_WAIT : err;
 }
 
 struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
@@ -125,6 +138,14 @@ struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
 			return t;
 	}
 	return NULL;
+}
+
+static void unbind_locked(struct eider_thread *t)
+{
+	eider__free(t->bound);
+	t->bound = NULL;
+	t->forget = false;
+	t->number = 0;
 }
 
 /* The free rule: of many idle general threads the surplus goes, coldest first. */
@@ -233,7 +254,7 @@ static int find_thread_locked(struct eider_txn_pool *tp, struct eider_future *f,
 	if (!t)
 		return eider__txn_pick_locked(tp, ret);
 	if (t->lease)
-		return -EBUSY;
+		return EIDER__TXN_WAIT_NAMED;
 	*ret = t;
 	return 0;
 }
@@ -256,9 +277,9 @@ static void dispatch_locked(struct eider_txn_pool *tp)
 						  tp, wait_of(f)->name)))
 			continue;
 		err = find_thread_locked(tp, f, &t);
-		if (err == -EAGAIN)
+		if (err == EIDER__TXN_WAIT)
 			blocked = true;
-		if (err == -EAGAIN || err == -EBUSY)
+		if (err > 0)
 			continue;
 		leave_line_locked(tp, f);
 		if (err < 0) {
@@ -272,8 +293,24 @@ static void dispatch_locked(struct eider_txn_pool *tp)
 	}
 }
 
+/* Shutting down: nobody will come again for what is bound, and the line waits. */
+static void unbind_unused_locked(struct eider_txn_pool *tp)
+{
+	eider__node_each(node, &tp->threads) {
+		struct eider_thread *t =
+			eider__container(node, struct eider_thread, node);
+
+		if (!t->bound || t->lease || t->busy || t->pins || t->stopping)
+			continue;
+		unbind_locked(t);
+		eider__txn_thread_settle_locked(tp, t);
+	}
+}
+
 void eider__txn_pool_react_locked(struct eider_txn_pool *tp)
 {
+	if (tp->state != EIDER__POOL_OPEN && tp->line.first)
+		unbind_unused_locked(tp);
 	dispatch_locked(tp);
 	if (tp->state == EIDER__POOL_OPEN)
 		free_surplus_locked(tp);
@@ -315,7 +352,7 @@ static int lease_now_locked(struct eider_txn_pool *tp, struct eider__lease_wait 
 	if (tp->state != EIDER__POOL_OPEN)
 		return -ESHUTDOWN;
 	if (tp->waiting > tp->named_waiting && !w->name)
-		return -EAGAIN;
+		return EIDER__TXN_WAIT;
 	err = find_thread_locked(tp, &w->grant, &t);
 	if (!err)
 		lease_locked(tp, t, w);
@@ -330,7 +367,7 @@ int eider__txn_pool_lease(struct eider_txn_pool *tp, struct eider__lease_wait *w
 
 	eider__lock_take(&e->txn_lock);
 	err = lease_now_locked(tp, w);
-	if (err == -EAGAIN || err == -EBUSY) {
+	if (err > 0) {
 		join_line_locked(tp, &w->grant);
 		err = 1;
 		if (eider__deadlock_found_locked(e, w, detail, sizeof(detail))) {
@@ -354,14 +391,6 @@ bool eider__txn_pool_unwait(struct eider_txn_pool *tp, struct eider__lease_wait 
 		leave_line_locked(tp, &w->grant);
 	eider__lock_give(&tp->executor->txn_lock);
 	return queued;
-}
-
-static void unbind_locked(struct eider_thread *t)
-{
-	eider__free(t->bound);
-	t->bound = NULL;
-	t->forget = false;
-	t->number = 0;
 }
 
 /* Somebody has stopped using @t. */
@@ -407,15 +436,15 @@ int eider__txn_pool_start_general(struct eider_txn_pool *tp, struct eider_job *j
 	if (tp->state != EIDER__POOL_OPEN)
 		err = -ESHUTDOWN;
 	else if (tp->waiting > tp->named_waiting)
-		err = -EAGAIN;
+		err = EIDER__TXN_WAIT;
 	else
 		err = eider__txn_pick_locked(tp, &t);
 	if (!err)
 		place_locked(tp, t, job);
-	else if (err == -EAGAIN)
+	else if (err > 0)
 		join_line_locked(tp, &job->future);
 	eider__lock_give(&tp->executor->txn_lock);
-	if (!err || err == -EAGAIN)
+	if (err >= 0)
 		return 0;
 	eider__job_reject(job);
 	return err;
@@ -460,7 +489,8 @@ void eider__txn_pools_leave(struct eider_loop *loop)
 	eider__lock_give(&e->txn_lock);
 }
 
-void eider__txn_threads_leave(struct eider_loop *loop)
+void eider__txn_threads_leave(struct eider_loop *loop,
+			      struct eider_timer **running)
 {
 	struct eider_executor *e = loop->executor;
 
@@ -471,7 +501,8 @@ void eider__txn_threads_leave(struct eider_loop *loop)
 
 		eider__node_each(node, &tp->threads)
 			eider__pool_leave(&eider__container(
-				node, struct eider_thread, node)->pool, loop);
+				node, struct eider_thread, node)->pool, loop,
+				running);
 	}
 	eider__lock_give(&e->txn_lock);
 }

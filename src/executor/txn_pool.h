@@ -58,6 +58,12 @@ void eider__txn_pools_leave(struct eider_loop *loop);
 
 /* For txn_pool_public.c. */
 extern const struct eider__pool_hooks eider__txn_thread_hooks;
+
+/* What is no -errno: a thread cannot be had now, but will be. */
+enum {
+	EIDER__TXN_WAIT = 1,		/* any will do */
+	EIDER__TXN_WAIT_NAMED = 2,	/* that of a name, which is leased */
+};
 int eider__txn_pick_locked(struct eider_txn_pool *tp, struct eider_thread **ret);
 struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
 						  const char *name);
@@ -72,7 +78,8 @@ void eider__txn_pool_react_locked(struct eider_txn_pool *tp);
 void eider__txn_fail_line_locked(struct eider_txn_pool *tp);
 
 /* [loop] The loop is being freed: take its jobs off the threads of all pools. */
-void eider__txn_threads_leave(struct eider_loop *loop);
+void eider__txn_threads_leave(struct eider_loop *loop,
+			      struct eider_timer **running);
 
 /* All pools of @e. */
 void eider__txn_pools_close(struct eider_executor *e, bool wait);

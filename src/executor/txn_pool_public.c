@@ -151,13 +151,17 @@ static int bind_locked(struct eider_txn_pool *tp, uint64_t number,
 
 	snprintf(name, sizeof(name), "#%" PRIu64, number);
 	*ret = eider__txn_find_bound_locked(tp, name);
-	if (*ret)
+	if (*ret) {
+		(*ret)->number = number;
+		if (!(*ret)->lease)
+			eider__store_relaxed(&(*ret)->pool.context, number);
 		return 0;
+	}
 	copy = eider__strdup(name);
 	if (!copy)
 		return -ENOMEM;
 	err = eider__txn_pick_locked(tp, ret);
-	if (err < 0) {
+	if (err) {
 		eider__free(copy);
 		return err;
 	}
@@ -177,9 +181,10 @@ static int pin_locked(struct eider_txn_pool *tp, uint64_t number,
 		return -ESHUTDOWN;
 	err = number ? bind_locked(tp, number, ret) :
 		       eider__txn_pick_locked(tp, ret);
-	if (err < 0)
-		return err;
+	if (err)
+		return err < 0 ? err : -EAGAIN;
 	(*ret)->pins++;
+	eider__thread_get(*ret);
 	eider__txn_thread_settle_locked(tp, *ret);
 	return 0;
 }
@@ -188,6 +193,7 @@ static void unpin_locked(struct eider_txn_pool *tp, struct eider_thread *t)
 {
 	t->pins--;
 	eider__txn_thread_unused_locked(tp, t);
+	eider__thread_put(t);
 }
 
 int eider_txn_pool_get_thread(struct eider_txn_pool *tp, uint64_t context,

@@ -114,9 +114,13 @@ static bool sleep_locked(struct eider__worker *me)
 	return woken;
 }
 
-/* Once per time that the work runs out. */
+/*
+ * Once per time that the work runs out, also if it was taken out again before
+ * anybody ran it: cleared by whatever is queued.
+ */
 static void say_drained(struct eider_pool *p)
 {
+	p->drained = true;
 	eider__lock_give(&p->lock);
 	p->hooks->drained(p);
 	eider__lock_take(&p->lock);
@@ -125,16 +129,15 @@ static void say_drained(struct eider_pool *p)
 static struct eider_job *wait_for_job_locked(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
-	bool drained = !p->hooks, overslept = false;
+	bool overslept = false;
 	struct eider_job *job;
 
 	while (!(job = take_locked(me)) && p->state == EIDER__POOL_OPEN &&
 	       !overslept) {
-		if (!drained)
+		if (p->hooks && !p->drained)
 			say_drained(p);
 		else
 			overslept = !sleep_locked(me);
-		drained = true;
 	}
 	return job;
 }
@@ -163,6 +166,8 @@ static struct eider_job *take(struct eider__worker *me)
 		start = eider__pool_summon_locked(p);
 	if (!job && !p->single)
 		retire_locked(me);
+	else if (!job)
+		p->state = EIDER__POOL_CLOSED;	/* nobody would run it */
 	eider__lock_give(&p->lock);
 	if (start)
 		(void)eider__worker_start(p);	/* others do the work if not */
@@ -245,6 +250,9 @@ static long run_fn(struct eider__worker *me, struct eider_job *job)
 		flags = eider__or_acq_rel(&job->future._flags, EIDER__JOB_RUNNING);
 	if (flags & EIDER__JOB_CANCELLED)
 		return flags & EIDER__JOB_EXPIRED ? -ETIME : -ECANCELED;
+	/* Its loop may be too busy to have noticed. */
+	if ((flags & EIDER__JOB_TIMED) && eider_now() >= job->deadline)
+		return -ETIME;
 	show(me, job, flags);
 	result = job->fn(job->arg);
 	if (flags & EIDER__JOB_INTERRUPTIBLE)
@@ -293,15 +301,19 @@ static struct eider_job *running_for(struct eider__worker *w,
 	return whose == loop ? job : NULL;
 }
 
-void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop)
+void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
+				struct eider_timer **running)
 {
 	eider__node_each(node, &p->all) {
 		struct eider__worker *w =
 			eider__container(node, struct eider__worker, node);
 		struct eider_job *job = running_for(w, loop);
 
-		if (job)
-			eider__worker_interrupt(job, false);
+		if (job) {
+			eider__loop_remove_timer(loop, &job->_timer);
+			job->_timer._next = *running;
+			*running = &job->_timer;
+		}
 		for (unsigned int i = w->taken; i-- > 0;) {
 			job = eider__swap_acq_rel(&w->slots[i], NULL);
 			if (job)

@@ -58,10 +58,11 @@ void eider__worker_interrupt(struct eider_job *job, bool expired);
 struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
 					     const struct eider__worker *thief);
 /*
- * [loop] Under the pool's lock: ask what runs for @loop to stop, and put batches
- * that may have jobs of it back into the queue.
+ * [loop] Under the pool's lock: find what runs for @loop, see eider__pool_leave(), and
+ * put batches that may have jobs of it back into the queue.
  */
-void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop);
+void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
+				struct eider_timer **running);
 /* Under the pool's lock: take exactly @job out of a batch. */
 bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job);
 

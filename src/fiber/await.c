@@ -135,7 +135,9 @@ long eider_await_any(struct eider_future *const *fs, size_t n)
 	if (err >= 0)
 		return err;
 	for (waited = 0; waited < n; waited++) {
-		err = eider__future_wait(fs[waited], fiber);
+		err = fs[waited]->_loop == fiber->future._loop ?
+			      eider__future_wait(fs[waited], fiber) :
+			      eider__not_here();
 		if (err < 0)
 			break;
 	}
@@ -161,6 +163,7 @@ long eider_next(struct eider_op *op)
 		if (err < 0)
 			return err;
 		suspend_for(fiber, &f, 1);
+		eider__op_end_wait(op);
 	}
 	return eider_next_now(op);
 }

@@ -63,6 +63,7 @@ static const struct eider_kind fiber_kind = {
 
 static void put_fiber(struct eider__fibers *fs, struct eider_fiber *fiber)
 {
+	eider__node_remove(&fiber->all);
 	fiber->ready._next = fs->free ? &fs->free->ready : NULL;
 	fs->free = fiber;
 }
@@ -85,7 +86,6 @@ static void put_away(struct eider__fibers *fs, struct eider_fiber *fiber)
 	eider__switch_release(&fiber->at);
 	eider__stack_put(&fs->stacks, fiber->stack);
 	fiber->stack = NULL;
-	eider__node_remove(&fiber->all);
 	if (fiber->context) {
 		fs->context_put(fiber->context);
 		fiber->context = NULL;
@@ -230,7 +230,8 @@ long eider_join(struct eider_fiber *fiber)
 
 	if (!loop || !loop->fibers->current)
 		return eider__not_here();
-	if (!fiber || fiber->detached || fiber->future._loop != loop)
+	if (!fiber || fiber->detached || fiber->future._loop != loop ||
+	    fiber == loop->fibers->current)
 		return -EINVAL;
 	result = eider_await(&fiber->future);
 	if (eider_is_done(&fiber->future))
@@ -292,8 +293,8 @@ void eider__fibers_release(struct eider_loop *loop)
 		return;
 	while ((n = eider__node_first(&fs->all))) {
 		fiber = eider__container(n, struct eider_fiber, all);
-		eider__node_remove(n);
-		eider__switch_release(&fiber->at);
+		if (fiber->stack)
+			eider__switch_release(&fiber->at);
 		put_fiber(fs, fiber);
 	}
 	while ((fiber = fs->free)) {

@@ -26,7 +26,7 @@ struct eider_fiber {
 	size_t awaited_count;
 	bool cancel_due;		/* asked while it awaited nothing */
 	bool detached;
-	struct eider_node all;		/* that have not returned */
+	struct eider_node all;		/* that are not free */
 
 	/* The transaction context it is in, counted; see executor/context.h. */
 	struct eider_context *context;
@@ -63,6 +63,12 @@ int eider__fibers_init(struct eider_loop *loop, const struct eider_options *o,
 		       eider__features_t use);
 /* Drops fibers that have not returned, and the memory of all. [any] */
 void eider__fibers_release(struct eider_loop *loop);
+
+/*
+ * [loop] The loop is being freed: what other threads asked for and did not get, or
+ * wait for, ends with -ESHUTDOWN.
+ */
+void eider__requests_drop(struct eider_loop *loop);
 
 /* The running fiber of this thread, or NULL. */
 struct eider_fiber *eider__fiber_here(void);

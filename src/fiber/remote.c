@@ -20,6 +20,7 @@ struct request {
 	struct eider_link link;
 	struct eider_timer timer;
 	struct eider_loop *loop;
+	struct eider_node node;		/* in loop->requests, once it was taken */
 	eider_fn *fn;
 	void *arg;
 	bool on_heap;
@@ -58,11 +59,15 @@ static void run_request(struct eider_link *l)
 {
 	struct request *r = eider__container(l, struct request, link);
 
-	if (eider_go(r->fn, r->arg) < 0)
+	if (eider__node_alone(&r->node))
+		eider__node_append(&r->loop->requests, &r->node);
+	if (eider_go(r->fn, r->arg) < 0) {
 		eider__loop_add_timer(r->loop, &r->timer, eider_after(1000000),
 				      retry);
-	else if (r->on_heap)
+	} else if (r->on_heap) {
+		eider__node_remove(&r->node);
 		eider__free(r);
+	}
 }
 
 /* The loop is being freed. */
@@ -70,10 +75,23 @@ static void drop_request(struct eider_link *l)
 {
 	struct request *r = eider__container(l, struct request, link);
 
+	eider__node_remove(&r->node);
 	if (r->on_heap)
 		eider__free(r);
 	else
 		finish(eider__container(r, struct blocked, request), -ESHUTDOWN);
+}
+
+void eider__requests_drop(struct eider_loop *loop)
+{
+	struct eider_node *n;
+
+	while ((n = eider__node_first(&loop->requests))) {
+		struct request *r = eider__container(n, struct request, node);
+
+		eider__loop_remove_timer(loop, &r->timer);
+		drop_request(&r->link);
+	}
 }
 
 static const struct eider_kind request_kind = {
@@ -117,8 +135,10 @@ int eider_spawn_on(struct eider_loop *loop, eider_fn *fn, void *arg)
 static long run_blocked(void *arg)
 {
 	struct blocked *b = arg;
+	long result = b->fn(b->arg);
 
-	finish(b, b->fn(b->arg));
+	eider__node_remove(&b->request.node);
+	finish(b, result);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct eider__bell {
 struct eider__poster {
 	/* Constant after init. */
 	enum eider_doorbell kind;
+	struct eider_executor *executor;	/* whose loops it may post to */
 
 	/* The poster's thread only. */
 	struct eider__ring ring;

@@ -41,7 +41,8 @@
  * pushed it has come to P2. So a poster says whose inbox it has in hand (target)
  * before P1 and until after P4, and whoever frees a loop waits until no poster has
  * its inbox in hand (executor.c). P1, being full, publishes target: the loop that
- * took the item sees it. Guests need none of that: their callers own the loop.
+ * took the item sees it. A guest has guest_lock in hand all the time instead; one who
+ * comes after closing is an error of the caller's.
  *
  * Closing. A loop may be freed while functions still run for it. Closing swaps
  * the head for a mark: a poster that finds the mark delivers nothing, and reports
@@ -207,6 +208,12 @@ void eider__inbox_awake(struct eider__inbox *in)
 {
 	if (eider__load_relaxed(&in->state) != AWAKE)
 		eider__store_full(&in->state, AWAKE);	/* L4 */
+}
+
+void eider__inbox_wait_guests(struct eider__inbox *in)
+{
+	eider__lock_take(&in->guest_lock);
+	eider__lock_give(&in->guest_lock);
 }
 
 struct eider_link *eider__inbox_close(struct eider__inbox *in)

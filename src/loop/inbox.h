@@ -65,6 +65,9 @@ bool eider__inbox_sleep(struct eider__inbox *in);
 /* [loop] The end of that. */
 void eider__inbox_awake(struct eider__inbox *in);
 
+/* [loop] After closing: wait until no guest that delivered has the inbox in hand. */
+void eider__inbox_wait_guests(struct eider__inbox *in);
+
 /* [loop] Deliver nothing from now on; everything posted before, oldest first. */
 struct eider_link *eider__inbox_close(struct eider__inbox *in);
 

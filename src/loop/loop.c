@@ -92,6 +92,7 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	if (err < 0)
 		goto release_inbox;
 	eider__node_init(&loop->all_ops);
+	eider__node_init(&loop->requests);
 	loop->generation = eider__fork_generation();
 	return 0;
 
@@ -104,6 +105,8 @@ release_ring:
 
 void eider__loop_release(struct eider_loop *loop)
 {
+	if (loop->polled)
+		eider__close(loop->poll_fd);
 	eider__poster_release(&loop->poster);
 	eider__inbox_release(&loop->inbox);
 	eider__ring_release(&loop->ring);
@@ -116,6 +119,8 @@ void eider__loop_add_timer(struct eider_loop *loop, struct eider_timer *t,
 	t->_deadline = deadline;
 	t->_fire = fire;
 	eider__heap_add(&loop->timers, t);
+	if (loop->left)
+		eider__loop_nudge(loop);
 }
 
 void eider__loop_hand(struct eider_loop *loop)
@@ -238,6 +243,9 @@ static int turn(struct eider_loop *loop, int64_t deadline)
 {
 	int err;
 
+	loop->left = false;
+	if (loop->polled)
+		eider__eventfd_reset(loop->poll_fd);
 	eider__inbox_awake(&loop->inbox);
 	eider__loop_hand(loop);
 	err = enter(loop, deadline);

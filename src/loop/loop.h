@@ -41,11 +41,15 @@ struct eider_loop {
 	unsigned int ops;		/* CQEs that must still come */
 	unsigned int live_fibers;
 	struct eider_node all_ops;	/* that are not done */
+	struct eider_node requests;	/* of remote.c, taken and not returned */
 	struct eider__shots shots;
 	bool dispatching;		/* inside a fiber or callback */
 	bool polled;			/* by another event loop: see polled.c */
+	int poll_fd;
 	unsigned int alarms;
 	int64_t alarm_deadline;
+	struct __kernel_timespec alarm_at;	/* until the kernel has taken it */
+	bool left;			/* polled, and between two turns */
 	struct eider__poster poster;	/* to post to other loops */
 
 	/* Any thread, atomic. */
@@ -81,11 +85,16 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 		     void (*orphan)(struct eider__inbox *, struct eider_link *));
 void eider__loop_release(struct eider_loop *loop);
 
+/* [loop] Between two turns of a polled loop: the next one is due. */
+void eider__loop_nudge(struct eider_loop *loop);
+
 /* [loop] Have @link run soon. */
 static inline void eider__loop_ready(struct eider_loop *loop,
 				     struct eider_link *link)
 {
 	eider__fifo_push(&loop->ready, link);
+	if (loop->left)
+		eider__loop_nudge(loop);
 }
 
 /* [loop] Have @link run before the ring is next entered. */
@@ -93,6 +102,8 @@ static inline void eider__loop_before_enter(struct eider_loop *loop,
 					    struct eider_link *link)
 {
 	eider__fifo_push(&loop->handoff, link);
+	if (loop->left)
+		eider__loop_nudge(loop);
 }
 
 /* [loop] Call fire() when @deadline has passed. @t must not be pending. */
@@ -122,7 +133,8 @@ void eider__loop_end_ops(struct eider_loop *loop);
 static inline bool eider__loop_is_busy(const struct eider_loop *loop)
 {
 	return loop->ready.first || loop->handoff.first || loop->jobs ||
-	       loop->ops || loop->live_fibers;
+	       loop->ops || loop->live_fibers ||
+	       loop->requests.next != &loop->requests;
 }
 
 #endif

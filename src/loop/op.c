@@ -49,8 +49,14 @@ struct eider_shot *eider__shot_get(struct eider__shots *s)
 {
 	struct eider_shot *shot = s->free;
 
-	if (!shot)
-		return eider__alloc(sizeof(*shot));
+	if (!shot) {
+		shot = eider__alloc(sizeof(*shot));
+		if (shot) {
+			shot->all = s->all;
+			s->all = shot;
+		}
+		return shot;
+	}
 	s->free = shot->next;
 	return shot;
 }
@@ -65,8 +71,8 @@ void eider__shots_release(struct eider_loop *loop)
 {
 	struct eider_shot *shot;
 
-	while ((shot = loop->shots.free)) {
-		loop->shots.free = shot->next;
+	while ((shot = loop->shots.all)) {
+		loop->shots.all = shot->all;
 		eider__free(shot);
 	}
 }
@@ -84,6 +90,15 @@ static void run_op(struct eider_link *l)
 static void retry_cancel(struct eider_timer *t)
 {
 	eider_cancel(&eider__container(t, struct eider_op, _timer)->future);
+}
+
+/* Not found: it waits in a chain of links, which the kernel does not search. */
+static void ask_again_later(struct eider_op *op)
+{
+	op->_bits &= ~(uint32_t)ASKED;
+	eider__loop_remove_timer(op->future._loop, &op->_timer);
+	eider__loop_add_timer(op->future._loop, &op->_timer, eider_after(1000000),
+			      retry_cancel);
 }
 
 static void cancel_op(struct eider_future *f)
@@ -112,7 +127,11 @@ static const struct eider_kind op_kind = { .run = run_op, .cancel = cancel_op };
 struct io_uring_sqe *eider_sqe(struct eider_op *op)
 {
 	struct eider_loop *loop = eider__loop_here;
-	struct io_uring_sqe *sqe = loop ? eider__ring_sqe(&loop->ring) : NULL;
+	struct io_uring_sqe *sqe;
+
+	if (loop && loop->left)
+		eider__loop_nudge(loop);
+	sqe = loop ? eider__ring_sqe(&loop->ring) : NULL;
 
 	if (!sqe)
 		return NULL;
@@ -188,7 +207,9 @@ static bool keep_shot(struct eider_op *op, const struct io_uring_cqe *cqe)
 
 	if (!shot)
 		return false;
-	*shot = (struct eider_shot){ NULL, cqe->res, cqe->flags };
+	shot->next = NULL;
+	shot->res = cqe->res;
+	shot->flags = cqe->flags;
 	*op->_shots_tail = shot;
 	op->_shots_tail = &shot->next;
 	if ((op->_bits & (NEXT_WAITER | SHOT_READY)) == NEXT_WAITER) {
@@ -238,6 +259,8 @@ bool eider__op_reap(struct eider_loop *loop, const struct io_uring_cqe *cqe)
 			return false;
 		}
 		end(op, cqe);
+	} else if (cqe->res == -ENOENT && !(op->_bits & ENDED)) {
+		ask_again_later(op);
 	}
 	loop->ops--;
 	if (--op->_pending)
@@ -272,6 +295,11 @@ int eider__op_wait_next(struct eider_op *op, void *fiber)
 	return err;
 }
 
+void eider__op_end_wait(struct eider_op *op)
+{
+	op->_bits &= ~(uint32_t)NEXT_WAITER;
+}
+
 long eider_next_now(struct eider_op *op)
 {
 	struct eider_shot *shot;
@@ -279,7 +307,6 @@ long eider_next_now(struct eider_op *op)
 
 	if (!eider__is_home(op->future._loop))
 		return eider__not_here();
-	op->_bits &= ~(uint32_t)NEXT_WAITER;
 	shot = pop_shot(op);
 	if (shot) {
 		res = shot->res;

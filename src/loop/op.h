@@ -23,5 +23,7 @@ void eider__op_cancel_all(struct eider_loop *loop);
 bool eider__op_has_next(const struct eider_op *op);
 /* [loop] A fiber waits for the next result, not for the last. */
 int eider__op_wait_next(struct eider_op *op, void *fiber);
+/* [loop] That fiber runs again. */
+void eider__op_end_wait(struct eider_op *op);
 
 #endif
