@@ -28,7 +28,10 @@ struct eider__watched {
 	/* Constant while it is watched. */
 	bool is_loop;
 	char thread[32];
-	const unsigned int *waiting;	/* jobs behind it; atomic. Or NULL */
+	const unsigned int *queued;	/* jobs behind it; atomic. Or NULL */
+	void *const *held;		/* and in its hands: not NULL; atomic */
+	unsigned int held_max;
+	const char *(*name_of)(eider_fn *);	/* of what has no name, or NULL */
 
 	/* Under the watchdog's lock. */
 	struct eider_node node;
@@ -69,6 +72,16 @@ static inline void eider__watched_begin_job(struct eider__watched *w,
 	eider__store_release(&w->name, name);
 	eider__store_release(&w->context, context);
 	eider__store_release(&w->beat, w->beat + 1);
+}
+
+/* [any] How many jobs wait behind the one that runs. */
+static inline unsigned int eider__watched_waiting(const struct eider__watched *w)
+{
+	unsigned int n = w->queued ? eider__load_relaxed(w->queued) : 0;
+
+	for (unsigned int i = 0; i < w->held_max; i++)
+		n += eider__load_relaxed(&w->held[i]) != NULL;
+	return n;
 }
 
 struct eider__watched_now {

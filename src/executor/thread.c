@@ -184,41 +184,52 @@ bool eider_thread_is_free(const struct eider_thread *t)
 	return eider__pool_is_free((struct eider_pool *)&t->pool);
 }
 
-/* What its worker runs: true if anything. */
-static bool look(const struct eider_thread *t, struct eider__watched_now *ret)
+/* What its worker runs, true if anything; and how many jobs wait. */
+static bool look(const struct eider_thread *t, struct eider__watched_now *ret,
+		 unsigned int *ret_waiting)
 {
 	struct eider_pool *p = (struct eider_pool *)&t->pool;
 	bool runs = false;
 
 	eider__lock_take(&p->lock);
-	eider__node_each(node, &p->all)
-		runs = eider__watched_read(&eider__container(
-			node, struct eider__worker, node)->watched, ret);
+	*ret_waiting = p->queued;
+	eider__node_each(node, &p->all) {
+		const struct eider__watched *w =
+			&eider__container(node, struct eider__worker, node)->watched;
+
+		runs = eider__watched_read(w, ret);
+		*ret_waiting = eider__watched_waiting(w);
+	}
 	eider__lock_give(&p->lock);
 	return runs;
+}
+
+static const char *name_of(const struct eider__watched_now *now)
+{
+	const char *name = now->name ? now->name : eider__atomic_name(now->fn);
+
+	return name ? name : "job";
 }
 
 const char *eider_thread_current(const struct eider_thread *t)
 {
 	struct eider__watched_now now;
-	const char *name;
+	unsigned int waiting;
 
-	if (!look(t, &now))
-		return NULL;
-	name = now.name ? now.name : eider__atomic_name(now.fn);
-	return name ? name : "job";
+	return look(t, &now, &waiting) ? name_of(&now) : NULL;
 }
 
 int eider_thread_describe(const struct eider_thread *t, char *buf, size_t len)
 {
-	const char *current = eider_thread_current(t);
+	struct eider__watched_now now;
+	unsigned int waiting;
+	bool runs = look(t, &now, &waiting);
 
 	return snprintf(buf, len,
 			"<transaction thread %s context=%" PRIu64 " running=%s "
 			"queued=%u>", t->pool.name,
 			eider__load_relaxed(&t->pool.context),
-			current ? current : "nothing",
-			eider__load_relaxed(&t->pool.queued));
+			runs ? name_of(&now) : "nothing", waiting);
 }
 
 const char *eider_thread_name(const struct eider_thread *t)

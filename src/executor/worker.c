@@ -376,7 +376,10 @@ int eider__worker_start(struct eider_pool *p)
 		goto uncount;
 	w->pool = p;
 	w->was_idle = true;
-	w->watched.waiting = &p->queued;
+	w->watched.queued = &p->queued;
+	w->watched.held = (void *const *)w->slots;
+	w->watched.held_max = EIDER__WORKER_BATCH;
+	w->watched.name_of = eider__atomic_name;
 	name_thread(w, eider__add_relaxed(&p->serial, 1) + 1);
 	err = eider__poster_init(&w->poster, executor->features.doorbell);
 	if (err < 0)

@@ -85,12 +85,12 @@ static void fill_report(struct report *r, const struct eider__watched *who,
 	memcpy(r->thread, who->thread, sizeof(r->thread));
 	r->warning.kind = who->is_loop ? EIDER_LOOP_STALLED :
 					 EIDER_TASK_TOOK_TOO_LONG;
-	r->warning.name = now->name;
+	r->warning.name = now->name || !who->name_of ? now->name :
+							who->name_of(now->fn);
 	r->warning.fn = now->fn;
 	r->warning.context = now->context;
 	r->warning.age_ns = age;
-	if (who->waiting)
-		r->warning.waiting = eider__load_relaxed(who->waiting);
+	r->warning.waiting = eider__watched_waiting(who);
 }
 
 /* True if @who runs something; fills @r and sets @due if that takes too long. */
