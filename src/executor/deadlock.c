@@ -16,7 +16,8 @@
  * go on. The number of leases is at most the number of threads, so the passes are
  * short; they run under txn_lock.
  *
- * Not found: fibers that wait for each other's futures while holding leases.
+ * Not found: fibers that hold leases and wait for each other's futures, or for an
+ * atomic job outside of their context.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +37,11 @@ static bool holds(const struct eider_context *c, const struct eider__lease_wait 
 	return !bound || c->thread == bound;
 }
 
-/* Is there a thread for @w, now or once one that nobody leases is done? */
+/*
+ * Is there a thread for @w, now or once one that nobody leases is done? That another
+ * might be started does not count: who waits although there is room for one waits
+ * because it could not be.
+ */
 static bool has_other(const struct eider__lease_wait *w)
 {
 	struct eider_txn_pool *tp = w->pool;
@@ -46,8 +51,6 @@ static bool has_other(const struct eider__lease_wait *w)
 		bound = eider__txn_find_bound_locked(tp, w->name);
 	if (bound)
 		return !bound->lease;
-	if (tp->thread_count < tp->threads_max)
-		return true;
 	eider__node_each(node, &tp->threads) {
 		const struct eider_thread *t =
 			eider__container(node, struct eider_thread, node);

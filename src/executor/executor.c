@@ -312,10 +312,15 @@ static bool wait_for_workers(struct eider_executor *e, int64_t deadline)
 	return !workers;
 }
 
-static bool would_wait_for_itself(void)
+/* Without @wait, a fiber's loop is not waited for; a job's own thread is. */
+static bool would_wait_for_itself(const struct eider_executor *e, bool wait,
+				  int64_t deadline)
 {
-	return eider__worker_here ||
-	       (eider__loop_here && eider__loop_here->dispatching);
+	const struct eider__worker *me = eider__worker_here;
+
+	if (wait)
+		return me || (eider__loop_here && eider__loop_here->dispatching);
+	return me && me->pool->executor == e && deadline > eider_now();
 }
 
 int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadline)
@@ -324,7 +329,7 @@ int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadlin
 		return -EINVAL;
 	if (e->generation != eider__fork_generation())
 		return -ECHILD;
-	if (wait && would_wait_for_itself())
+	if (would_wait_for_itself(e, wait, deadline))
 		return -EDEADLK;
 	eider__store_full(&e->closing, 1);
 	set_pools_state(e, wait ? EIDER__POOL_DRAINING : EIDER__POOL_CLOSED);

@@ -136,7 +136,7 @@ int eider__job_check(const struct eider_job *job)
 	return eider__executor_is_open(loop->executor) ? 0 : -ESHUTDOWN;
 }
 
-static int get_slot(struct eider_lane *lane)
+static int get_slot(struct eider_lane *lane, int64_t deadline)
 {
 	if (lane->outstanding < lane->max) {
 		lane->outstanding++;
@@ -145,13 +145,15 @@ static int get_slot(struct eider_lane *lane)
 	eider__executor_warn_full(lane->loop->executor, lane->pool,
 				  lane->outstanding);
 	return lane->loop->fibers->current ?
-		       eider__turn_wait(&lane->turns, lane->loop) : -EAGAIN;
+		       eider__turn_wait(&lane->turns, lane->loop,
+					deadline ? deadline : EIDER_NEVER) :
+		       -EAGAIN;
 }
 
 int eider__job_accept(struct eider_job *job, struct eider_lane *lane)
 {
 	unsigned int flags = 0;
-	int err = get_slot(lane);
+	int err = get_slot(lane, job->deadline);
 
 	if (err < 0)
 		return err;

@@ -91,6 +91,12 @@ void eider__job_complete(struct eider_job *job, long result);
 /* [loop] What every way to start a job checks first. 0 or -errno. */
 int eider__job_check(const struct eider_job *job);
 
+/* What runs for a loop that is being freed, as far as it was seen. */
+struct eider__running {
+	struct eider_job *to_stop;	/* linked by their timers */
+	unsigned int count;		/* these, and those asked before */
+};
+
 /* What to call @job in reports, or NULL. */
 const char *eider__job_name(const struct eider_job *job);
 

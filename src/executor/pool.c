@@ -185,7 +185,7 @@ bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
 }
 
 void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
-		       struct eider_timer **running)
+		       struct eider__running *running)
 {
 	struct eider_future *f, *next;
 	bool start;

@@ -82,12 +82,11 @@ int eider__pool_add_one(struct eider_pool *p, struct eider_job *job);
 bool eider__pool_remove(struct eider_pool *p, struct eider_job *job);
 
 /*
- * [loop] @loop is being freed: complete its jobs that do not run, on the loop. Those
- * that do are put before *running, linked by their timers: to be interrupted once no
- * lock is held, for the hook is the user's.
+ * [loop] @loop is being freed: complete its jobs that do not run, on the loop, and
+ * add the others to @running, for eider__worker_interrupt_all().
  */
 void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
-		       struct eider_timer **running);
+		       struct eider__running *running);
 
 /*
  * [any] Change the state, OPEN to DRAINING to CLOSED only. Closing gives what was

@@ -23,6 +23,7 @@
  * is not, so that reference mode waits for all its jobs before step 4.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -166,35 +167,43 @@ int eider_loop_new(struct eider_executor *executor,
 	return 0;
 }
 
-static void interrupt_all(struct eider_timer *running)
-{
-	while (running) {
-		struct eider_timer *next = running->_next;
-
-		running->_next = NULL;
-		eider__worker_interrupt(
-			eider__container(running, struct eider_job, _timer), false);
-		running = next;
-	}
-}
-
-/* Step 1, and for delivery `each` the wait for the rest. */
-static void take_jobs_back(struct eider_loop *loop)
+/* Take out what is queued, ask what runs to stop. How much is seen to run. */
+static unsigned int leave_threads(struct eider_loop *loop)
 {
 	struct eider_executor *e = loop->executor;
 	unsigned int n = eider__load_acquire(&e->pool_count);
-	struct eider_timer *running = NULL;
+	struct eider__running running = { NULL, 0 };
 
-	eider__loop_hand(loop);
-	eider__txn_pools_leave(loop);
 	for (unsigned int i = 0; i < n; i++)
 		eider__pool_leave(e->pools[i], loop, &running);
 	eider__txn_threads_leave(loop, &running);
 	eider__threads_leave(loop, &running);
-	interrupt_all(running);
-	eider__loop_drop_ready(loop);
-	while (loop->inbox.each && loop->jobs)
-		eider__loop_reap_and_drop(loop);
+	eider__worker_interrupt_all(running.to_stop);
+	return running.count;
+}
+
+/*
+ * Step 1, and for delivery `each` the wait for the rest. A worker that has just taken
+ * a job does not show it yet, and one that is about to post it does not any more: so
+ * look again until every job is accounted for.
+ */
+static void take_jobs_back(struct eider_loop *loop)
+{
+	unsigned int jobs;
+
+	eider__loop_hand(loop);
+	eider__txn_pools_leave(loop);
+	leave_threads(loop);
+	for (;;) {
+		eider__loop_drop_inbox(loop);
+		jobs = loop->jobs;
+		if (!jobs || (leave_threads(loop) >= jobs && !loop->inbox.each))
+			return;
+		if (loop->inbox.each)
+			eider__loop_reap_and_drop(loop);
+		else
+			sched_yield();
+	}
 }
 
 /* Step 4. How many of the orphans there might have been came back after all. */

@@ -278,7 +278,7 @@ void eider__threads_close(struct eider_executor *e, bool drain)
 	eider__lock_give(&e->lock);
 }
 
-void eider__threads_leave(struct eider_loop *loop, struct eider_timer **running)
+void eider__threads_leave(struct eider_loop *loop, struct eider__running *running)
 {
 	struct eider_executor *e = loop->executor;
 

@@ -64,6 +64,6 @@ void eider__thread_stop(struct eider_thread *t, bool drain);
 /* All threads of eider_thread_new(). */
 void eider__threads_close(struct eider_executor *e, bool drain);
 /* [loop] The loop is being freed: take its jobs off them. */
-void eider__threads_leave(struct eider_loop *loop, struct eider_timer **running);
+void eider__threads_leave(struct eider_loop *loop, struct eider__running *running);
 
 #endif

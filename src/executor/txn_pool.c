@@ -95,14 +95,18 @@ static int start_thread_locked(struct eider_txn_pool *tp, struct eider_thread **
 	return 0;
 }
 
-/* One that is bound comes to nobody but its name. */
-static bool one_will_be_free_locked(const struct eider_txn_pool *tp)
+/*
+ * Will some thread become free, or end, so that the line is served again? One that is
+ * bound comes to nobody but its name. A lease counts only for somebody whose own it
+ * cannot be, or who is looked after by deadlock.c.
+ */
+static bool one_will_be_free_locked(const struct eider_txn_pool *tp, bool count_leases)
 {
 	eider__node_each(node, &tp->threads) {
 		const struct eider_thread *t =
 			eider__container(node, struct eider_thread, node);
 
-		if (t->stopping || !t->bound)
+		if (t->stopping || (!t->bound && (!t->lease || count_leases)))
 			return true;
 	}
 	return false;
@@ -110,9 +114,10 @@ static bool one_will_be_free_locked(const struct eider_txn_pool *tp)
 
 /*
  * A general thread that nobody uses: 0; EIDER__TXN_WAIT; or why none can be started,
- * which may be -EAGAIN too, when there is no thread at all to wait for.
+ * which may be -EAGAIN too, when there is nothing to wait for.
  */
-int eider__txn_pick_locked(struct eider_txn_pool *tp, struct eider_thread **ret)
+int eider__txn_pick_locked(struct eider_txn_pool *tp, bool wait_for_leases,
+			   struct eider_thread **ret)
 {
 	int err = EIDER__TXN_WAIT;
 
@@ -124,7 +129,9 @@ int eider__txn_pick_locked(struct eider_txn_pool *tp, struct eider_thread **ret)
 	}
 	if (tp->thread_count < tp->threads_max)
 		err = start_thread_locked(tp, ret);
-	return err < 0 && one_will_be_free_locked(tp) ? EIDER__TXN_WAIT : err;
+	if (err < 0 && one_will_be_free_locked(tp, wait_for_leases))
+		err = EIDER__TXN_WAIT;
+	return err;
 }
 
 struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
@@ -252,7 +259,7 @@ static int find_thread_locked(struct eider_txn_pool *tp, struct eider_future *f,
 	if (is_grant(f) && wait_of(f)->name)
 		t = eider__txn_find_bound_locked(tp, wait_of(f)->name);
 	if (!t)
-		return eider__txn_pick_locked(tp, ret);
+		return eider__txn_pick_locked(tp, is_grant(f), ret);
 	if (t->lease)
 		return EIDER__TXN_WAIT_NAMED;
 	*ret = t;
@@ -359,6 +366,14 @@ static int lease_now_locked(struct eider_txn_pool *tp, struct eider__lease_wait 
 	return err;
 }
 
+/* There is room for a thread for @w: what it lacks is not a lease. */
+static bool wants_new_thread_locked(struct eider_txn_pool *tp,
+				    const struct eider__lease_wait *w)
+{
+	return tp->thread_count < tp->threads_max &&
+	       !(w->name && eider__txn_find_bound_locked(tp, w->name));
+}
+
 int eider__txn_pool_lease(struct eider_txn_pool *tp, struct eider__lease_wait *w)
 {
 	struct eider_executor *e = tp->executor;
@@ -372,7 +387,7 @@ int eider__txn_pool_lease(struct eider_txn_pool *tp, struct eider__lease_wait *w
 		err = 1;
 		if (eider__deadlock_found_locked(e, w, detail, sizeof(detail))) {
 			leave_line_locked(tp, &w->grant);
-			err = -EDEADLK;
+			err = wants_new_thread_locked(tp, w) ? -EAGAIN : -EDEADLK;
 		}
 	}
 	eider__lock_give(&e->txn_lock);
@@ -438,7 +453,7 @@ int eider__txn_pool_start_general(struct eider_txn_pool *tp, struct eider_job *j
 	else if (tp->waiting > tp->named_waiting)
 		err = EIDER__TXN_WAIT;
 	else
-		err = eider__txn_pick_locked(tp, &t);
+		err = eider__txn_pick_locked(tp, false, &t);
 	if (!err)
 		place_locked(tp, t, job);
 	else if (err > 0)
@@ -490,7 +505,7 @@ void eider__txn_pools_leave(struct eider_loop *loop)
 }
 
 void eider__txn_threads_leave(struct eider_loop *loop,
-			      struct eider_timer **running)
+			      struct eider__running *running)
 {
 	struct eider_executor *e = loop->executor;
 

@@ -64,7 +64,8 @@ enum {
 	EIDER__TXN_WAIT = 1,		/* any will do */
 	EIDER__TXN_WAIT_NAMED = 2,	/* that of a name, which is leased */
 };
-int eider__txn_pick_locked(struct eider_txn_pool *tp, struct eider_thread **ret);
+int eider__txn_pick_locked(struct eider_txn_pool *tp, bool wait_for_leases,
+			   struct eider_thread **ret);
 struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
 						  const char *name);
 void eider__txn_thread_stop_locked(struct eider_txn_pool *tp, struct eider_thread *t);
@@ -79,7 +80,7 @@ void eider__txn_fail_line_locked(struct eider_txn_pool *tp);
 
 /* [loop] The loop is being freed: take its jobs off the threads of all pools. */
 void eider__txn_threads_leave(struct eider_loop *loop,
-			      struct eider_timer **running);
+			      struct eider__running *running);
 
 /* All pools of @e. */
 void eider__txn_pools_close(struct eider_executor *e, bool wait);

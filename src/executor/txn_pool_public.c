@@ -160,7 +160,7 @@ static int bind_locked(struct eider_txn_pool *tp, uint64_t number,
 	copy = eider__strdup(name);
 	if (!copy)
 		return -ENOMEM;
-	err = eider__txn_pick_locked(tp, ret);
+	err = eider__txn_pick_locked(tp, false, ret);
 	if (err) {
 		eider__free(copy);
 		return err;
@@ -180,7 +180,7 @@ static int pin_locked(struct eider_txn_pool *tp, uint64_t number,
 	if (tp->state != EIDER__POOL_OPEN)
 		return -ESHUTDOWN;
 	err = number ? bind_locked(tp, number, ret) :
-		       eider__txn_pick_locked(tp, ret);
+		       eider__txn_pick_locked(tp, false, ret);
 	if (err)
 		return err < 0 ? err : -EAGAIN;
 	(*ret)->pins++;

@@ -182,7 +182,8 @@ void eider__worker_interrupt(struct eider_job *job, bool expired)
 	uint32_t flags = eider__or_acq_rel(word, EIDER__JOB_CANCELLED |
 					   (expired ? EIDER__JOB_EXPIRED : 0));
 
-	if (!(flags & EIDER__JOB_INTERRUPTIBLE))
+	/* Once: had it been cancelled before it ran, it would not run. */
+	if (!(flags & EIDER__JOB_INTERRUPTIBLE) || (flags & EIDER__JOB_CANCELLED))
 		return;
 	flags = eider__load_acquire(word);
 	do {
@@ -301,19 +302,41 @@ static struct eider_job *running_for(struct eider__worker *w,
 	return whose == loop ? job : NULL;
 }
 
+/*
+ * Link @job by its timer, which is the home thread's, and needed no more: the loop is
+ * being freed.
+ */
+static void list_running(struct eider_job *job, struct eider__running *running)
+{
+	running->count++;
+	if (eider__load_relaxed(&job->future._flags) & EIDER__JOB_CANCELLED)
+		return;
+	eider__loop_remove_timer(job->future._loop, &job->_timer);
+	job->_timer._next = running->to_stop ? &running->to_stop->_timer : NULL;
+	running->to_stop = job;
+}
+
+void eider__worker_interrupt_all(struct eider_job *job)
+{
+	while (job) {
+		struct eider_timer *next = job->_timer._next;
+
+		job->_timer._next = NULL;
+		eider__worker_interrupt(job, false);
+		job = next ? eider__container(next, struct eider_job, _timer) : NULL;
+	}
+}
+
 void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
-				struct eider_timer **running)
+				struct eider__running *running)
 {
 	eider__node_each(node, &p->all) {
 		struct eider__worker *w =
 			eider__container(node, struct eider__worker, node);
 		struct eider_job *job = running_for(w, loop);
 
-		if (job) {
-			eider__loop_remove_timer(loop, &job->_timer);
-			job->_timer._next = *running;
-			*running = &job->_timer;
-		}
+		if (job)
+			list_running(job, running);
 		for (unsigned int i = w->taken; i-- > 0;) {
 			job = eider__swap_acq_rel(&w->slots[i], NULL);
 			if (job)

@@ -62,7 +62,12 @@ struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
  * put batches that may have jobs of it back into the queue.
  */
 void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
-				struct eider_timer **running);
+				struct eider__running *running);
+/*
+ * [loop, no lock held] Ask them all to stop. They stay until the loop has taken what
+ * came back.
+ */
+void eider__worker_interrupt_all(struct eider_job *running);
 /* Under the pool's lock: take exactly @job out of a batch. */
 bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job);
 

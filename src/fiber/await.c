@@ -230,13 +230,19 @@ static const struct eider_kind gate_kind = {
 	.cancel = cancel_gate,
 };
 
-int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop)
+int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop,
+		     int64_t deadline)
 {
 	struct eider__turn t;
+	int err;
 
 	eider__node_append(turns, &t.node);
 	eider__future_start(&t.gate, loop, &gate_kind);
-	return (int)eider_await(&t.gate);
+	err = eider_await_until(&t.gate, deadline);
+	if (!err)
+		return (int)t.gate._u.result;
+	eider__node_remove(&t.node);
+	return err;
 }
 
 bool eider__turns_next(struct eider_node *turns, long result)

@@ -179,7 +179,8 @@ static int get_slot(struct eider__fibers *fs)
 		fs->loop->live_fibers++;
 		return 0;
 	}
-	return fs->current ? eider__turn_wait(&fs->turns, fs->loop) : -EAGAIN;
+	return fs->current ? eider__turn_wait(&fs->turns, fs->loop,
+					      EIDER_NEVER) : -EAGAIN;
 }
 
 static int spawn(struct eider__fibers *fs, eider_fn *fn, void *arg,

@@ -85,9 +85,11 @@ void eider__fiber_wake(struct eider_fiber *fiber);
 
 /*
  * [fiber] Wait behind those in @turns until eider__turns_next() lets it go on:
- * 0, or -ECANCELED. Being let go on may mean to own what was waited for.
+ * 0, -ECANCELED, or -ETIME at @deadline. Being let go on may mean to own what was
+ * waited for.
  */
-int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop);
+int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop,
+		     int64_t deadline);
 /* [loop] Let the first of them go on. False if there is none. */
 bool eider__turns_next(struct eider_node *turns, long result);
 

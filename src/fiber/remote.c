@@ -149,7 +149,7 @@ static int turn_until_done(struct eider_loop *loop, struct blocked *b)
 
 	while (!b->done && err >= 0)
 		err = eider_loop_turn(loop, EIDER_NEVER);
-	return err < 0 ? err : 0;
+	return b->done ? 0 : err;
 }
 
 static void sleep_until_done(struct blocked *b)

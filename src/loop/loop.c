@@ -269,6 +269,12 @@ void eider__loop_drop_ready(struct eider_loop *loop)
 			l->_kind->drop(l);
 }
 
+void eider__loop_drop_inbox(struct eider_loop *loop)
+{
+	reap_inbox(loop);
+	eider__loop_drop_ready(loop);
+}
+
 void eider__loop_reap_and_drop(struct eider_loop *loop)
 {
 	if (eider__ring_wait(&loop->ring, eider_after(10000000)) < 0)

@@ -122,10 +122,12 @@ void eider__loop_hand(struct eider_loop *loop);
 int eider__loop_leave_asleep(struct eider_loop *loop);
 
 /*
- * [loop] The loop is being freed. Drop what is ready, instead of running it; sleep for
- * more, and drop that; cancel all ops, and wait until the kernel has let go of them.
+ * [loop] The loop is being freed. Drop what is ready, instead of running it; what is
+ * in the inbox, too; sleep for more, and drop that; cancel all ops, and wait until the
+ * kernel has let go of them.
  */
 void eider__loop_drop_ready(struct eider_loop *loop);
+void eider__loop_drop_inbox(struct eider_loop *loop);
 void eider__loop_reap_and_drop(struct eider_loop *loop);
 void eider__loop_end_ops(struct eider_loop *loop);
 

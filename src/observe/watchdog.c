@@ -240,8 +240,8 @@ bool eider__watchdog_sees_job(struct eider__watchdog *w)
 
 void eider__watchdog_report_running(struct eider__watchdog *w)
 {
-	struct report reports[REPORTS_PER_LOOK];
-	unsigned int n = 0;
+	struct report reports[REPORTS_PER_SECOND];
+	unsigned int n = 0, more = 0;
 
 	eider__lock_take(&w->lock);
 	eider__node_each(node, &w->watched) {
@@ -249,13 +249,21 @@ void eider__watchdog_report_running(struct eider__watchdog *w)
 			eider__container(node, struct eider__watched, node);
 		struct eider__watched_now now;
 
-		if (who->is_loop || n == REPORTS_PER_LOOK ||
-		    !eider__watched_read(who, &now))
+		if (who->is_loop || !eider__watched_read(who, &now))
 			continue;
-		fill_report(&reports[n], who, &now, eider_now() - who->since);
+		if (n == REPORTS_PER_SECOND) {
+			more++;
+			continue;
+		}
+		/* The age of what was not looked at yet is not known. */
+		fill_report(&reports[n], who, &now,
+			    now.beat == who->seen ? eider_now() - who->since : 0);
 		reports[n++].warning.kind = EIDER_STILL_RUNNING;
 	}
 	eider__lock_give(&w->lock);
+	eider__lock_take(&w->handler_lock);
+	w->suppressed += more;
+	eider__lock_give(&w->handler_lock);
 	tell(w, reports, n);
 }
 
