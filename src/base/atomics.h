@@ -33,7 +33,16 @@
 #define eider__or_acq_rel(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
 #define eider__and_acq_rel(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
 
+/* Ask for the memory at @p, which another CPU wrote, to write to it. NULL is harmless. */
+#ifdef __x86_64__
+#define eider__prefetch_write(p)                                               \
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)(p)))
+#else
+#define eider__prefetch_write(p) __builtin_prefetch(p, 1)
+#endif
+
 /* Counters; the value before. */
+#define eider__add_full(p, v) __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST)
 #define eider__add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define eider__sub_acq_rel(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
 

@@ -47,6 +47,7 @@ struct eider_lane {
 	struct eider_link handoff;	/* to be run before the ring is entered */
 	bool handing;			/* handoff is linked */
 	struct eider__fifo batch;	/* jobs, by their future's link */
+	int64_t since;			/* when there were BATCH of them */
 	unsigned int outstanding;	/* accepted, not done; slots given count too */
 	struct eider_node turns;	/* fibers that wait for a slot */
 	struct eider_future *idle;	/* completed when outstanding becomes 0 */

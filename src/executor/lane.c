@@ -17,6 +17,7 @@
 
 enum {
 	BATCH = 64,
+	HOLD_NS = 20000,
 };
 
 static void run_handoff(struct eider_link *l)
@@ -66,10 +67,27 @@ void eider__lane_flush(struct eider_lane *lane)
 	}
 }
 
+/*
+ * Hand over now, rather than at the end of the turn? At once to workers that are
+ * awake. Waking one costs more than hundreds of jobs do, and on one CPU it would run
+ * instead of the loop: that waits a little, in case there is more to come.
+ */
+static bool is_due(struct eider_lane *lane)
+{
+	int64_t now;
+
+	if (!eider__load_relaxed(&lane->pool->idle))
+		return true;
+	now = eider_now();
+	if (lane->batch.count == BATCH)
+		lane->since = now;
+	return now - lane->since >= HOLD_NS;
+}
+
 void eider__lane_add(struct eider_lane *lane, struct eider_job *job)
 {
 	eider__fifo_push(&lane->batch, &job->future._link);
-	if (lane->batch.count >= BATCH) {
+	if (lane->batch.count % BATCH == 0 && is_due(lane)) {
 		eider__lane_flush(lane);
 		return;
 	}

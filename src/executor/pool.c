@@ -17,8 +17,8 @@
  *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue and
  *      nothing in any slot. New work can only come under the lock, with Q1.
  *
- * Ownership	a queued job is the pool's, under its lock; its links are in its
- *		future (loop/queue.h). Whoever takes it out owns it.
+ * Ownership	a queued job is the pool's, under its lock, in its backlog (backlog.c).
+ *		Whoever takes it out owns it.
  *
  * Not here: what a transaction thread is (thread.c), whose turn it is (lane.c).
  */
@@ -48,49 +48,25 @@ void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
 
 void eider__pool_release(struct eider_pool *p)
 {
-	EIDER_DEBUG(!p->workers && !p->queue.first);
+	EIDER_DEBUG(!p->workers && !p->queued);
 	eider__cond_release(&p->work);
 	eider__lock_release(&p->lock);
 }
 
-static void set_queued_locked(struct eider_pool *p, struct eider_job *job,
-			      bool queued)
-{
-	uint32_t flags = job->future._flags & ~(uint32_t)EIDER__JOB_QUEUED;
-
-	if (queued) {
-		flags |= EIDER__JOB_QUEUED;
-		p->drained = false;
-	}
-	eider__store_relaxed(&job->future._flags, flags);
-	eider__store_relaxed(&p->queued, queued ? p->queued + 1 : p->queued - 1);
-}
-
-static void append_locked(struct eider_pool *p, struct eider_job *job)
-{
-	eider__queue_append(&p->queue, &job->future);
-	set_queued_locked(p, job, true);
-}
-
 void eider__pool_put_back_locked(struct eider_pool *p, struct eider_job *job)
 {
-	eider__queue_prepend(&p->queue, &job->future);
-	set_queued_locked(p, job, true);
+	eider__backlog_prepend(&p->backlog, job);
+	eider__store_relaxed(&p->queued, p->queued + 1);
+	p->drained = false;
 }
 
-static void unlink_locked(struct eider_pool *p, struct eider_job *job)
+unsigned int eider__pool_take_locked(struct eider_pool *p, struct eider_job **jobs,
+				     unsigned int n)
 {
-	eider__queue_remove(&p->queue, &job->future);
-	set_queued_locked(p, job, false);
-}
+	unsigned int taken = eider__backlog_take(&p->backlog, jobs, n);
 
-struct eider_job *eider__pool_pop_locked(struct eider_pool *p)
-{
-	struct eider_job *job = (struct eider_job *)p->queue.first;
-
-	if (job)
-		unlink_locked(p, job);
-	return job;
+	eider__store_relaxed(&p->queued, p->queued - taken);
+	return taken;
 }
 
 bool eider__pool_summon_locked(struct eider_pool *p)
@@ -112,7 +88,7 @@ static struct eider_link *take_all_locked(struct eider_pool *p)
 	struct eider_link *first = NULL, **end = &first;
 	struct eider_job *job;
 
-	while ((job = eider__pool_pop_locked(p))) {
+	while (eider__pool_take_locked(p, &job, 1)) {
 		*end = &job->future._link;
 		end = &job->future._link._next;
 	}
@@ -139,8 +115,10 @@ static int add_locked(struct eider_pool *p, struct eider__fifo *batch, bool *sta
 	*start = false;
 	if (p->state == EIDER__POOL_CLOSED)
 		return -ECANCELED;
+	eider__store_relaxed(&p->queued, p->queued + batch->count);
+	p->drained = false;
 	while ((l = eider__fifo_pop(batch)))
-		append_locked(p, eider__job_of(l));
+		eider__backlog_append(&p->backlog, eider__job_of(l));
 	*start = eider__pool_summon_locked(p);
 	return 0;
 }
@@ -175,9 +153,9 @@ bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
 	bool removed;
 
 	eider__lock_take(&p->lock);
-	removed = eider__load_relaxed(&job->future._flags) & EIDER__JOB_QUEUED;
+	removed = eider__backlog_remove(&p->backlog, job);
 	if (removed)
-		unlink_locked(p, job);
+		eider__store_relaxed(&p->queued, p->queued - 1);
 	else
 		removed = eider__worker_unslot_locked(p, job);
 	eider__lock_give(&p->lock);
@@ -187,19 +165,16 @@ bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
 void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
 		       struct eider__running *running)
 {
-	struct eider_future *f, *next;
+	struct eider_job *job;
 	bool start;
 
 	eider__lock_take(&p->lock);
 	eider__worker_leave_locked(p, loop, running);
-	for (f = p->queue.first; f; f = next) {
-		next = eider__queue_next(f);
-		if (f->_loop != loop)
-			continue;
-		unlink_locked(p, eider__job_of(&f->_link));
-		eider__future_complete(f, -ECANCELED);
+	while ((job = eider__backlog_take_of(&p->backlog, loop))) {
+		eider__store_relaxed(&p->queued, p->queued - 1);
+		eider__future_complete(&job->future, -ECANCELED);
 	}
-	start = p->queue.first && eider__pool_summon_locked(p);
+	start = p->queued && eider__pool_summon_locked(p);
 	eider__lock_give(&p->lock);
 	if (start)
 		(void)eider__worker_start(p);	/* there is one, or it failed before */

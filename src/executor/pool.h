@@ -11,6 +11,7 @@
 #include <eider/executor.h>
 
 #include "base/lock.h"
+#include "backlog.h"
 #include "job.h"
 #include "loop/queue.h"
 
@@ -46,10 +47,10 @@ struct eider_pool {
 	uint64_t context;		/* what its jobs run in; single ones */
 
 	/* Under lock; queued may be read by any thread, atomic. */
-	struct eider__lock lock;
+	struct eider__lock lock __attribute__((aligned(64)));
 	struct eider__cond work;
-	struct eider__queue queue;	/* jobs */
-	unsigned int queued;
+	struct eider__backlog backlog;
+	unsigned int queued;		/* in backlog */
 	unsigned int workers;		/* started and not ended */
 	unsigned int idle;		/* asleep, waiting for work */
 	unsigned int wakes;		/* signals sent, sleepers not yet up */
@@ -104,8 +105,9 @@ unsigned int eider__pool_workers(struct eider_pool *p);
 /* [any] True if nothing is queued and nothing runs. */
 bool eider__pool_is_free(struct eider_pool *p);
 
-/* For worker.c: the oldest job in the queue, or NULL; and the way back. */
-struct eider_job *eider__pool_pop_locked(struct eider_pool *p);
+/* For worker.c: the oldest jobs in the queue, @n at most; how many. The way back. */
+unsigned int eider__pool_take_locked(struct eider_pool *p, struct eider_job **jobs,
+				     unsigned int n);
 void eider__pool_put_back_locked(struct eider_pool *p, struct eider_job *job);
 
 /*

@@ -39,6 +39,10 @@
 #include "base/sys.h"
 #include "executor.h"
 
+enum {
+	AHEAD = 4,		/* jobs whose memory is asked for in advance */
+};
+
 __thread struct eider__worker *eider__worker_here;
 
 /* ---- taking ---- */
@@ -84,17 +88,16 @@ bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job)
 static struct eider_job *take_locked(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
-	struct eider_job *job = eider__pool_pop_locked(p);
-	unsigned int share = p->queued / p->threads_max;
+	unsigned int share;
+	struct eider_job *job;
 
 	me->taken = 0;
-	if (!job)
+	if (!eider__pool_take_locked(p, &job, 1))
 		return eider__worker_steal_locked(p, me);
+	share = p->queued / p->threads_max;
 	if (share > EIDER__WORKER_BATCH)
 		share = EIDER__WORKER_BATCH;
-	while (me->taken < share)
-		eider__store_relaxed(&me->slots[me->taken++],
-				     eider__pool_pop_locked(p));
+	me->taken = eider__pool_take_locked(p, me->slots, share);
 	return job;
 }
 
@@ -105,9 +108,9 @@ static bool sleep_locked(struct eider__worker *me)
 	int64_t deadline = p->single ? EIDER_NEVER : eider_after(p->keepalive_ns);
 	bool woken;
 
-	p->idle++;
+	eider__store_relaxed(&p->idle, p->idle + 1);
 	woken = eider__cond_wait(&p->work, &p->lock, deadline);
-	p->idle--;
+	eider__store_relaxed(&p->idle, p->idle - 1);
 	if (p->wakes)
 		p->wakes--;
 	me->was_idle = true;
@@ -266,8 +269,10 @@ static void run(struct eider__worker *me, struct eider_job *job, bool last)
 {
 	struct eider_loop *loop = job->future._loop;
 
-	job->future._u.result = me->start_error < 0 ? me->start_error :
-						      run_fn(me, job);
+	long result = me->start_error < 0 ? me->start_error : run_fn(me, job);
+
+	/* Atomic: see eider__backlog_remove(). */
+	eider__store_relaxed(&job->future._u.result, result);
 	if (last)
 		eider__store_release(&me->busy, false);
 	eider__inbox_post(&loop->inbox, &me->poster, &job->future._link);
@@ -283,6 +288,9 @@ static void run_all(struct eider__worker *me)
 		run(me, job, !taken);
 		for (unsigned int i = 0; i < taken; i++) {
 			job = eider__swap_acq_rel(&me->slots[i], NULL);
+			if (i + AHEAD < taken)
+				eider__prefetch_write(eider__load_relaxed(
+					&me->slots[i + AHEAD]));
 			if (job)
 				run(me, job, i + 1 == taken);
 		}

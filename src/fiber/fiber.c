@@ -159,7 +159,9 @@ static int make_fiber(struct eider__fibers *fs, eider_fn *fn, void *arg,
 	fiber->fn = fn;
 	fiber->arg = arg;
 	eider__switch_init(&fiber->at, eider__stack_bottom(&fs->stacks, fiber->stack),
-			   eider__stack_usable(&fs->stacks), enter, fiber);
+			   eider__stack_usable(&fs->stacks) -
+			   eider__stack_colour(&fs->stacks, fiber->stack),
+			   enter, fiber);
 	eider__node_append(&fs->all, &fiber->all);
 	eider__fiber_wake(fiber);
 	*ret = fiber;

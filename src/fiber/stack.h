@@ -16,6 +16,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum {
+	EIDER__STACK_COLOURS = 32,	/* lines of the cache: half a page */
+};
 
 struct eider__stack {
 	struct eider__stack *next;	/* free ones */
@@ -44,6 +49,17 @@ void eider__stacks_release(struct eider__stacks *s);
 /* A stack, or NULL: no memory, or vm.max_map_count is reached. */
 struct eider__stack *eider__stack_get(struct eider__stacks *s);
 void eider__stack_put(struct eider__stacks *s, struct eider__stack *stack);
+
+/*
+ * Where @stack starts, from its upper end. Stacks are a whole number of pages apart:
+ * if all began at the same place in the page, what their fibers keep there would
+ * compete for the same few lines of the cache.
+ */
+static inline size_t eider__stack_colour(const struct eider__stacks *s,
+					 const struct eider__stack *stack)
+{
+	return (uintptr_t)stack->base / s->bytes % EIDER__STACK_COLOURS * 64;
+}
 
 /* The part above the guard, and its size. */
 static inline char *eider__stack_bottom(const struct eider__stacks *s,

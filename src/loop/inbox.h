@@ -11,10 +11,21 @@
 #include "base/lock.h"
 #include "doorbell.h"
 
+enum {
+	EIDER__INBOX_RING = 1024,	/* a power of two */
+};
+
 struct eider__inbox {
-	/* Any thread, atomic. One cache line: a poster touches both. */
-	struct eider_link *head __attribute__((aligned(64)));
+	/* Any thread, atomic. One cache line: a poster touches all of it. */
+	uint64_t tail __attribute__((aligned(64)));	/* places given out */
+	struct eider_link *head;	/* of a list, for when the ring is full */
 	uint32_t state;
+
+	/* Home thread only, loads by any thread, atomic: places emptied. */
+	uint64_t taken __attribute__((aligned(64)));
+
+	/* Any thread, atomic; NULL: empty, or given out and not filled yet. */
+	struct eider_link *ring[EIDER__INBOX_RING] __attribute__((aligned(64)));
 
 	/* Constant after init. */
 	bool each __attribute__((aligned(64)));
@@ -57,7 +68,8 @@ struct eider_link *eider__inbox_received(uint64_t user_data);
 
 static inline bool eider__inbox_is_empty(const struct eider__inbox *in)
 {
-	return !eider__load_acquire(&in->head);
+	return eider__load_acquire(&in->tail) == in->taken &&
+	       !eider__load_acquire(&in->head);
 }
 
 /* [loop] Announce sleep. True if the loop may sleep: nothing is there. */

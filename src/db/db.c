@@ -1,0 +1,208 @@
+/*
+ * db.c - open a database, close it, count
+ *
+ * A database is a transaction pool whose threads have a connection each
+ * (connection.c), and a way to run functions there (transaction.c). The engine is
+ * behind a table of functions (driver.h); no engine's library is linked with this.
+ *
+ * Who keeps the memory. Closing waits until the pool's threads have ended, where it
+ * may sleep; a failed open, and a close inside of a fiber, may not. So the struct is
+ * counted: its owner, each thread with a connection and each call under way hold
+ * one, and the last of them frees it, on whatever thread that happens. A thread that
+ * is about to start holds none yet, hence wait_for_threads().
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <eider/fiber.h>
+#include <eider/op.h>
+
+#include "db.h"
+
+static const struct eider_db_options defaults = {
+	.connections_max = 16,
+	.free_level = 50,
+	.busy_ns = INT64_C(100000000),
+	.attempts_max = 10,
+	.backoff_ns = 1000000,
+};
+
+void eider__db_get(struct eider_db *db)
+{
+	atomic_fetch_add(&db->refs, 1);
+}
+
+void eider__db_put(struct eider_db *db)
+{
+	if (atomic_fetch_sub(&db->refs, 1) > 1)
+		return;
+	free(db->url);
+	free(db);
+}
+
+/* What @given leaves open is the default; -EINVAL where it makes no sense. */
+static int complete_options(const struct eider_db_options *given,
+			    struct eider_db_options *o)
+{
+	*o = defaults;
+	if (!given)
+		return 0;
+	if (given->size != sizeof(*given) || given->free_level > 100 ||
+	    given->busy_ns < 0 || given->backoff_ns < 0)
+		return -EINVAL;
+	if (given->connections_max)
+		o->connections_max = given->connections_max;
+	if (given->free_level)
+		o->free_level = given->free_level;
+	if (given->busy_ns)
+		o->busy_ns = given->busy_ns;
+	if (given->attempts_max)
+		o->attempts_max = given->attempts_max;
+	if (given->backoff_ns)
+		o->backoff_ns = given->backoff_ns;
+	return 0;
+}
+
+/* "scheme:something", with the driver's scheme. */
+static int check_url(const struct eider_db_driver *driver, const char *url)
+{
+	size_t len = strcspn(url, ":");
+
+	if (!len || !url[len] || !url[len + 1])
+		return -EINVAL;
+	if (strlen(driver->scheme) != len || strncmp(url, driver->scheme, len))
+		return -EPROTONOSUPPORT;
+	return 0;
+}
+
+static struct eider_db *make_db(const struct eider_db_driver *driver,
+				const char *url, const struct eider_db_options *o)
+{
+	struct eider_db *db = calloc(1, sizeof(*db));
+
+	if (!db)
+		return NULL;
+	db->refs = 1;
+	db->driver = driver;
+	db->busy_ns = o->busy_ns;
+	db->backoff_ns = o->backoff_ns;
+	db->attempts_max = o->attempts_max;
+	db->url = strdup(url);
+	if (db->url)
+		return db;
+	eider__db_put(db);
+	return NULL;
+}
+
+static int make_pool(struct eider_executor *executor, struct eider_db *db,
+		     const struct eider_db_options *o)
+{
+	struct eider_txn_pool_options p = {
+		.size = sizeof(p),
+		.name = db->driver->scheme,
+		.threads_max = o->connections_max,
+		.free_level = o->free_level,
+		.hooks = eider__connection_hooks,
+		.arg = db,
+	};
+
+	return eider_txn_pool_new(executor, &p, &db->pool);
+}
+
+/* The first connection: what is wrong with the URL shows here. */
+static int connect_once(struct eider_db *db)
+{
+	struct eider_thread *thread;
+	int err = eider_txn_pool_get_thread(db->pool, 0, &thread);
+
+	if (!err)
+		eider_txn_pool_put_thread(db->pool, thread);
+	return err;
+}
+
+int eider_db_open(struct eider_executor *executor,
+		  const struct eider_db_driver *driver, const char *url,
+		  const struct eider_db_options *options, struct eider_db **ret_db)
+{
+	struct eider_db_options o;
+	struct eider_db *db;
+	int err;
+
+	if (!executor || !driver || !url || !ret_db)
+		return -EINVAL;
+	err = complete_options(options, &o);
+	if (!err)
+		err = check_url(driver, url);
+	if (err < 0)
+		return err;
+	db = make_db(driver, url, &o);
+	if (!db)
+		return -ENOMEM;
+	err = make_pool(executor, db, &o);
+	if (!err)
+		err = connect_once(db);
+	if (err < 0) {
+		eider_txn_pool_free(db->pool);
+		eider__db_put(db);
+		return err;
+	}
+	*ret_db = db;
+	return 0;
+}
+
+static bool is_used(struct eider_db *db)
+{
+	struct eider_txn_pool_counts n;
+
+	eider_txn_pool_count(db->pool, &n);
+	return atomic_load(&db->users) || n.leased || n.waiting;
+}
+
+/* Until each of the pool's threads has begun, or has ended. */
+static int wait_for_threads(struct eider_db *db)
+{
+	struct eider_txn_pool_counts n;
+
+	for (;;) {
+		eider_txn_pool_count(db->pool, &n);
+		if (n.threads == atomic_load(&db->threads))
+			return 0;
+		if (!eider_in_fiber())
+			return -EBUSY;
+		/* Whether the fiber was cancelled is of no interest here. */
+		(void)eider_sleep_until(eider_after(1000000));
+	}
+}
+
+int eider_db_close(struct eider_db *db)
+{
+	int err;
+
+	if (!db)
+		return 0;
+	if (is_used(db))
+		return -EBUSY;
+	err = eider_txn_pool_shutdown(db->pool, true, EIDER_NEVER);
+	if (err == -EDEADLK)
+		err = wait_for_threads(db);
+	if (err < 0)
+		return err;
+	eider_txn_pool_free(db->pool);
+	eider__db_put(db);
+	return 0;
+}
+
+void eider_db_count(struct eider_db *db, struct eider_db_counts *ret_counts)
+{
+	ret_counts->committed = atomic_load(&db->committed);
+	ret_counts->rolled_back = atomic_load(&db->rolled_back);
+	ret_counts->retried = atomic_load(&db->retried);
+	ret_counts->connections = atomic_load(&db->connections);
+	ret_counts->connections_peak = atomic_load(&db->connections_peak);
+}
+
+struct eider_txn_pool *eider_db_pool(struct eider_db *db)
+{
+	return db->pool;
+}

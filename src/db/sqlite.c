@@ -1,0 +1,273 @@
+/*
+ * sqlite.c - the driver for SQLite
+ *
+ * Write-ahead log. Readers do not wait for the writer, nor it for them; there is
+ * one writer at a time. A database that has its log keeps it: asking for it again,
+ * on each connection, costs a look.
+ *
+ * synchronous = NORMAL. With a log, a commit survives the death of the process at
+ * once, and that of the machine from the next checkpoint on: a power cut may take
+ * the newest commits back, each as a whole, and never leaves one in part. FULL, the
+ * engine's default, buys these with an fsync() for each commit, some milliseconds
+ * on most disks, during which nobody else can write. A program that has to have it
+ * changes the line in set_up().
+ *
+ * BEGIN IMMEDIATE. A transaction that reads first cannot write any more if somebody
+ * else wrote in between (SQLITE_BUSY_SNAPSHOT), and no waiting helps. Taking the
+ * writer's place at once moves the conflict to where nothing has been done yet and
+ * waiting does help. Who only reads needs no transaction: eider_db_call().
+ *
+ * Waiting for that place is asleep on the transaction thread, options.busy_ns at
+ * most, in steps of 50 us to 2 ms. SQLite's own handler counts in milliseconds and
+ * comes to steps of 100: most of the time all would sleep and nobody write.
+ *
+ * Interrupting. sqlite3_interrupt() ends what runs, and is forgotten if nothing
+ * does: between two statements, or while waiting for a lock. So both the engine's
+ * virtual machine and the wait ask eider_cancelled() as well.
+ *
+ * A connection has no mutex (SQLITE_OPEN_NOMUTEX): its own thread alone uses it.
+ * sqlite3_interrupt() is allowed from others as long as it is not being closed.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <eider/job.h>
+
+#include "driver.h"
+
+enum {
+	SCHEME_LEN = sizeof("sqlite:") - 1,
+	PROGRESS_STEPS = 10000,		/* of the virtual machine; about 100 us */
+};
+
+struct connection {
+	sqlite3 *db;
+	int64_t busy_ns;
+	int64_t busy_until;		/* of the wait under way */
+};
+
+/* --- errors ---------------------------------------------------------------- */
+
+static long open_error(sqlite3 *db)
+{
+	int err = sqlite3_system_errno(db);
+
+	return err ? -err : -ENOENT;
+}
+
+static long classify(sqlite3 *db, int extended)
+{
+	static const struct {
+		int code, err;
+	} table[] = {
+		{ SQLITE_BUSY, EAGAIN },	{ SQLITE_LOCKED, EAGAIN },
+		{ SQLITE_PROTOCOL, EAGAIN },	{ SQLITE_SCHEMA, EAGAIN },
+		{ SQLITE_CONSTRAINT, EEXIST },	{ SQLITE_INTERRUPT, ECANCELED },
+		{ SQLITE_ABORT, ECANCELED },	{ SQLITE_FULL, ENOSPC },
+		{ SQLITE_READONLY, EROFS },	{ SQLITE_IOERR, EIO },
+		{ SQLITE_NOMEM, ENOMEM },	{ SQLITE_CORRUPT, EBADMSG },
+		{ SQLITE_NOTADB, EBADMSG },	{ SQLITE_PERM, EACCES },
+		{ SQLITE_AUTH, EACCES },	{ SQLITE_TOOBIG, E2BIG },
+		{ SQLITE_NOLFS, EFBIG },	{ SQLITE_ERROR, EINVAL },
+		{ SQLITE_MISUSE, EINVAL },	{ SQLITE_RANGE, EINVAL },
+		{ SQLITE_MISMATCH, EINVAL },
+	};
+	int code = extended & 0xff;
+
+	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+		return 0;
+	if (code == SQLITE_CANTOPEN)
+		return open_error(db);
+	if (extended == SQLITE_IOERR_NOMEM)
+		return -ENOMEM;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].code == code)
+			return -table[i].err;
+	return -EIO;
+}
+
+static long last_error(void *connection)
+{
+	struct connection *c = connection;
+
+	return classify(c->db, sqlite3_extended_errcode(c->db));
+}
+
+static long execute(void *connection, const char *sql)
+{
+	struct connection *c = connection;
+	int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : classify(c->db, rc);
+}
+
+/* --- waiting, and being asked to stop -------------------------------------- */
+
+static int wait_for_lock(void *connection, int tries)
+{
+	struct connection *c = connection;
+	int64_t step = tries < 6 ? INT64_C(50000) << tries : 2000000;
+	struct timespec ts = { .tv_nsec = step };
+
+	if (!tries)
+		c->busy_until = eider_after(c->busy_ns);
+	if (eider_cancelled() || eider_now() >= c->busy_until)
+		return 0;
+	nanosleep(&ts, NULL);
+	return 1;
+}
+
+static int ask_to_stop(void *connection)
+{
+	(void)connection;
+	return eider_cancelled();
+}
+
+static void interrupt(void *connection)
+{
+	struct connection *c = connection;
+
+	sqlite3_interrupt(c->db);
+}
+
+/* --- connecting ------------------------------------------------------------ */
+
+static void close_connection(void *connection)
+{
+	struct connection *c = connection;
+
+	/* v2: what a user forgot to finalize must not keep the file open here. */
+	sqlite3_close_v2(c->db);
+	sqlite3_free(c);
+}
+
+static long set_up(struct connection *c)
+{
+	sqlite3_extended_result_codes(c->db, 1);
+	sqlite3_busy_handler(c->db, wait_for_lock, c);
+	sqlite3_progress_handler(c->db, PROGRESS_STEPS, ask_to_stop, c);
+	return execute(c, "PRAGMA journal_mode = WAL;"
+			  "PRAGMA synchronous = NORMAL;"
+			  "PRAGMA foreign_keys = ON");
+}
+
+static long connect_to(struct connection *c, const char *path)
+{
+	int rc = sqlite3_open_v2(path, &c->db,
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+				 SQLITE_OPEN_NOMUTEX, NULL);
+	const char *file;
+
+	if (!c->db)
+		return -ENOMEM;
+	if (rc != SQLITE_OK)
+		return classify(c->db, rc);
+	/* In memory each connection would have a database of its own. */
+	file = sqlite3_db_filename(c->db, "main");
+	if (!file || !*file)
+		return -EINVAL;
+	return set_up(c);
+}
+
+static long open_connection(const char *url, int64_t busy_ns, void **ret_connection)
+{
+	struct connection *c = sqlite3_malloc(sizeof(*c));
+	long err;
+
+	if (!c)
+		return -ENOMEM;
+	memset(c, 0, sizeof(*c));
+	c->busy_ns = busy_ns;
+	err = connect_to(c, url + SCHEME_LEN);
+	if (err < 0) {
+		close_connection(c);
+		return err;
+	}
+	*ret_connection = c;
+	return 0;
+}
+
+/* Nothing dies in an embedded engine, but its file may be moved or replaced. */
+static long ping(void *connection)
+{
+	struct connection *c = connection;
+	int moved = 0;
+	int rc = sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+
+	return rc == SQLITE_OK && !moved ? 0 : -ESTALE;
+}
+
+static void *handle(void *connection)
+{
+	struct connection *c = connection;
+
+	return c->db;
+}
+
+/* --- transactions ---------------------------------------------------------- */
+
+static long begin(void *connection)
+{
+	return execute(connection, "BEGIN IMMEDIATE");
+}
+
+static long commit(void *connection)
+{
+	return execute(connection, "COMMIT");
+}
+
+static bool in_transaction(void *connection)
+{
+	struct connection *c = connection;
+
+	return !sqlite3_get_autocommit(c->db);
+}
+
+static long rollback(void *connection)
+{
+	return in_transaction(connection) ? execute(connection, "ROLLBACK") : 0;
+}
+
+static long execute_at(void *connection, const char *format, unsigned int depth)
+{
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), format, depth, depth);
+	return execute(connection, sql);
+}
+
+static long savepoint(void *connection, unsigned int depth)
+{
+	return execute_at(connection, "SAVEPOINT eider_%u", depth);
+}
+
+static long release(void *connection, unsigned int depth)
+{
+	return execute_at(connection, "RELEASE eider_%u", depth);
+}
+
+static long rollback_to(void *connection, unsigned int depth)
+{
+	return execute_at(connection, "ROLLBACK TO eider_%u;"
+				      "RELEASE eider_%u", depth);
+}
+
+const struct eider_db_driver eider_sqlite = {
+	.scheme = "sqlite",
+	.open = open_connection,
+	.close = close_connection,
+	.ping = ping,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.in_transaction = in_transaction,
+	.savepoint = savepoint,
+	.release = release,
+	.rollback_to = rollback_to,
+	.error = last_error,
+	.handle = handle,
+	.interrupt = interrupt,
+};

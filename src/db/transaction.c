@@ -1,0 +1,355 @@
+/*
+ * transaction.c - run functions on a connection, and bodies in a transaction
+ *
+ *	             enter a lease            pause, outside of it
+ *	                   v                          ^
+ *	                 begin  ------ conflict ------+
+ *	                   v                          |
+ *	                 body   ----+                 |
+ *	                   v        v < 0             |
+ *	                commit --> roll back          |
+ *	                   v        v                 |
+ *	                 leave    leave -- conflict --+
+ *
+ * Begin, commit and roll back are jobs of the context like the body's own: so they
+ * come in order with them, on the connection's thread. The thread knows how deep
+ * it is, not the fiber: whether a begin opens a transaction or a savepoint is
+ * decided where it happens, also for fibers that inherited the context.
+ *
+ * Conflicts. Only whoever began the transaction itself can repeat it, so a
+ * savepoint hands -EAGAIN up. The pause is taken without a lease: others get the
+ * connection meanwhile, and with it the chance to be done. It doubles, and half of
+ * it is chance, so that those who met do not meet again.
+ *
+ * Cancelled fibers. A cancellation is delivered to one wait. If that is the body's,
+ * the rest waits in peace; if it is the commit's, the job is taken out of the queue
+ * and nothing was committed; if it is the roll back's, it is started again until it
+ * ran. Should it not be accepted at all (shut down), the end of the lease does it.
+ *
+ * Interrupting. The hook runs on the loop, and finds the connection in the call once
+ * the call's function may use it. It may come between two statements: engines
+ * forget it then, which a driver makes good by asking eider_cancelled().
+ *
+ * Invariants
+ *
+ *  T1  A transaction that began is committed or rolled back before its lease ends.
+ *  T2  What the engine ended by itself is never committed, nor gets more statements
+ *      by eider_db_call(): -ESTALE. Else they would be kept one by one.
+ *  T3  A connection is not closed while call->at has it.
+ *  T4  Fibers that outlive the body they were spawned in get -ESTALE as soon as the
+ *      transaction has ended, not only when the lease has.
+ *
+ * Not here: fibers of one transaction that open savepoints side by side. There is
+ * only one stack of them; who ends his below another's gets -EBUSY, and both are
+ * undone.
+ */
+#include <errno.h>
+
+#include <eider/fiber.h>
+#include <eider/job.h>
+#include <eider/txn.h>
+
+#include "db.h"
+
+static void begin_use(struct eider_db *db)
+{
+	eider__db_get(db);
+	atomic_fetch_add(&db->users, 1);
+}
+
+static void end_use(struct eider_db *db)
+{
+	atomic_fetch_sub(&db->users, 1);
+	eider__db_put(db);
+}
+
+/* --- one level of a transaction ------------------------------------------- */
+
+struct level {
+	struct eider_db *db;
+	unsigned int depth;	/* where it began; 0 is the transaction itself */
+	bool alone;		/* the lease is for this, and ends with it */
+	bool rolled_back;
+};
+
+static long begin(void *arg)
+{
+	struct level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	long err = c ? eider__connection_ready(c) : -ESTALE;
+
+	if (err < 0)
+		return err;
+	l->depth = c->depth;
+	err = c->depth ? l->db->driver->savepoint(c->at, c->depth) :
+			 l->db->driver->begin(c->at);
+	if (err >= 0)
+		c->depth++;
+	return err;
+}
+
+/* T4. */
+static void end_level(struct eider__connection *c, const struct level *l)
+{
+	c->depth = l->depth;
+	c->ended = !l->depth && l->alone;
+}
+
+static long commit(void *arg)
+{
+	struct level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	long err;
+
+	if (!c || c->depth <= l->depth)
+		return -ESTALE;
+	if (c->depth > l->depth + 1)
+		return -EBUSY;
+	err = eider__connection_ready(c);
+	if (!err)
+		err = l->depth ? l->db->driver->release(c->at, l->depth) :
+				 l->db->driver->commit(c->at);
+	if (err >= 0)
+		end_level(c, l);
+	return err;
+}
+
+/* An inner level that cannot be undone alone takes all of it along. */
+static long roll_back(void *arg)
+{
+	struct level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	const struct eider_db_driver *driver = l->db->driver;
+
+	l->rolled_back = true;
+	if (!c || c->depth <= l->depth)
+		return 0;
+	end_level(c, l);
+	if (!driver->in_transaction(c->at))
+		return 0;
+	if (l->depth && driver->rollback_to(c->at, l->depth) >= 0)
+		return 0;
+	if (driver->rollback(c->at) < 0)
+		c->broken = true;
+	return 0;
+}
+
+static long run_step(eider_fn *fn, struct level *level, const char *name)
+{
+	struct eider_job job;
+	int err;
+
+	eider_job_init(&job, fn, level);
+	job.name = name;
+	err = eider_job_start(&job);
+	return err < 0 ? err : eider_await(&job.future);
+}
+
+static void roll_back_surely(struct level *level)
+{
+	long err;
+
+	do {
+		err = run_step(roll_back, level, "roll back");
+	} while (err == -ECANCELED && !level->rolled_back);
+}
+
+static void count_end(struct eider_db *db, const struct level *level, long result)
+{
+	if (!level->depth && result >= 0)
+		atomic_fetch_add(&db->committed, 1);
+	else if (!level->depth)
+		atomic_fetch_add(&db->rolled_back, 1);
+}
+
+/* --- the whole of it ------------------------------------------------------ */
+
+struct attempt {
+	struct level level;
+	bool began;
+};
+
+/* Within a lease. */
+static long run_level(struct attempt *a, eider_fn *body, void *arg)
+{
+	long result = run_step(begin, &a->level, "begin"), err;
+
+	if (result < 0)
+		return result;
+	a->began = true;
+	result = body(arg);
+	if (result >= 0) {
+		err = run_step(commit, &a->level, "commit");
+		if (err >= 0)
+			return result;
+		result = err;
+	}
+	roll_back_surely(&a->level);
+	return result;
+}
+
+static long run_attempt(struct attempt *a, eider_fn *body, void *arg,
+			int64_t deadline)
+{
+	struct eider_txn txn = { ._entered = false };
+	long result;
+
+	a->level.alone = !eider_txn_id();
+	result = eider_txn_enter(&txn, a->level.db->pool, deadline);
+	if (result < 0)
+		return result;
+	result = run_level(a, body, arg);
+	eider_txn_leave(&txn);
+	return result;
+}
+
+/* Any number will do, but no two alike: splitmix64. */
+static uint64_t random_number(struct eider_db *db)
+{
+	uint64_t z = (uint64_t)eider_now() +
+		     (atomic_fetch_add(&db->pauses, 1) + 1) *
+			     UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+/* When to begin the next attempt after @failed ones. */
+static int64_t next_attempt(struct eider_db *db, unsigned int failed)
+{
+	uint64_t first = (uint64_t)db->backoff_ns, half;
+	uint64_t times = failed <= 7 ? UINT64_C(1) << (failed - 1) : 100;
+
+	if (first > INT64_MAX / 100)
+		return eider_after(db->backoff_ns);
+	half = first * times / 2;
+	return eider_after((int64_t)(half + random_number(db) % (half + 1)));
+}
+
+/* True after the pause; false if there is no next attempt, and *result is why. */
+static bool wait_for_next(struct eider_db *db, unsigned int failed, int64_t deadline,
+			  long *result)
+{
+	int64_t next = next_attempt(db, failed);
+	long err;
+
+	if (failed >= db->attempts_max || next >= deadline)
+		return false;
+	err = eider_sleep_until(next);
+	if (err < 0) {
+		*result = err;
+		return false;
+	}
+	atomic_fetch_add(&db->retried, 1);
+	return true;
+}
+
+static long run_attempts(struct eider_db *db, eider_fn *body, void *arg,
+			 int64_t deadline)
+{
+	for (unsigned int n = 1;; n++) {
+		struct attempt a = { .level.db = db };
+		long result = run_attempt(&a, body, arg, deadline);
+
+		if (result == -EAGAIN && !a.level.depth &&
+		    wait_for_next(db, n, deadline, &result))
+			continue;
+		if (a.began)
+			count_end(db, &a.level, result);
+		return result;
+	}
+}
+
+long eider_db_atomic_until(struct eider_db *db, eider_fn *body, void *arg,
+			   int64_t deadline)
+{
+	long result;
+
+	if (!db || !body)
+		return -EINVAL;
+	begin_use(db);
+	result = run_attempts(db, body, arg, deadline);
+	end_use(db);
+	return result;
+}
+
+long eider_db_atomic(struct eider_db *db, eider_fn *body, void *arg)
+{
+	return eider_db_atomic_until(db, body, arg, EIDER_NEVER);
+}
+
+/* --- one function --------------------------------------------------------- */
+
+struct call {
+	struct eider_job job;
+	struct eider_db *db;
+	eider_fn *fn;
+	void *arg;
+	_Atomic(void *) at;	/* the connection, once fn may be interrupted */
+};
+
+static long run_call(void *arg)
+{
+	struct call *call = arg;
+	struct eider__connection *c = eider__connection_here(call->db);
+	long result = c ? eider__connection_ready(c) : -ESTALE;
+
+	if (result < 0)
+		return result;
+	/* Pairs with interrupt_call(). */
+	atomic_store(&call->at, c->at);
+	result = call->fn(call->arg);
+	if (!eider_txn_id())
+		eider__connection_reset(c);
+	return result;
+}
+
+static void interrupt_call(struct eider_job *job)
+{
+	struct call *call = (struct call *)job;		/* its first member */
+	void *at = atomic_load(&call->at);
+
+	if (at)
+		call->db->driver->interrupt(at);
+}
+
+static long await_call(struct call *call, int err)
+{
+	return err < 0 ? err : eider_await(&call->job.future);
+}
+
+/* In a context of somebody's: ours, or else one of ours is entered in it. */
+static long call_in_context(struct call *call)
+{
+	struct eider_txn txn = { ._entered = false };
+	long result = eider_txn_enter(&txn, call->db->pool, EIDER_NEVER);
+
+	if (result < 0)
+		return result;
+	result = await_call(call, eider_job_start(&call->job));
+	eider_txn_leave(&txn);
+	return result;
+}
+
+long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg)
+{
+	struct call call = { .db = db, .fn = fn, .arg = arg };
+	struct eider_job *job = &call.job;
+	long result;
+
+	if (!db || !fn)
+		return -EINVAL;
+	if (!eider_in_fiber())
+		return -EPERM;
+	begin_use(db);
+	eider_job_init(job, run_call, &call);
+	job->name = "database call";
+	job->interrupt = interrupt_call;
+	if (eider_txn_id())
+		result = call_in_context(&call);
+	else
+		result = await_call(&call, eider_txn_pool_submit(db->pool, job, 0));
+	end_use(db);
+	return result;
+}
