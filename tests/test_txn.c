@@ -1087,6 +1087,25 @@ TXN_TEST(forget, 1, 1)
 	return 0;
 }
 
+/* Who is in it stays the only one, on the thread that has the name. */
+TXN_TEST(forget_while_somebody_is_in_it, 2, 1)
+{
+	struct holder a = { .name = "x" }, b = { .name = "x" };
+	struct eider_fiber *fa = start_holding(&a), *fb;
+	struct eider_txn txn;
+
+	ck_assert_int_eq(eider_txn_pool_forget(default_pool(), "x"), 0);
+	ck_assert_int_eq(eider_txn_enter_named(&txn, NULL, "x",
+					       eider_after(HARNESS_MS)), -ETIME);
+	fb = start(hold, &b);
+	until_waiting(default_pool(), 1);
+	yield_often();
+	ck_assert_uint_eq(b.gate.begun, 0);
+	stop_holding(&a, fa);
+	stop_holding(&b, fb);
+	return 0;
+}
+
 static long named_from_loops_thread;
 static unsigned int named_from_loops_turn;
 
@@ -1517,6 +1536,38 @@ TXN_TEST(a_chain_that_can_go_on, 2, 1)
 	ck_assert_int_eq(eider_join(fb), 0);
 	ck_assert_int_eq(eider_join(fa), 0);
 	ck_assert(!a.result && !b.result);
+	ck_assert_uint_eq(warned.count, 0);
+	return 0;
+}
+
+/* The last who waits is four steps away from the one who does not. */
+TXN_TEST(a_long_chain_that_can_go_on, 1, 1)
+{
+	struct eider_txn_pool *p[4];
+	struct chained c[4];
+	struct eider_fiber *fibers[4];
+
+	tell_warnings();
+	for (int i = 0; i < 4; i++)
+		p[i] = make_pool("link", 1);
+	for (int i = 0; i < 4; i++) {
+		c[i] = (struct chained){ p[i], p[(i + 1) % 4], .in = 0 };
+		fibers[i] = start_chained(&c[i]);
+	}
+	/* 0 waits for 1, 1 for 2; then 3, who could close it, for 0. */
+	c[1].go = 1;
+	until_waiting(p[2], 1);
+	c[0].go = 1;
+	until_waiting(p[1], 1);
+	c[3].go = 1;
+	until_waiting(p[0], 1);
+	yield_often();
+	ck_assert(!c[0].done && !c[1].done && !c[3].done);
+	c[2].go = 2;
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(eider_join(fibers[i]), 0);
+		ck_assert_int_eq(c[i].result, 0);
+	}
 	ck_assert_uint_eq(warned.count, 0);
 	return 0;
 }
@@ -1988,6 +2039,7 @@ static void add_forms(Suite *s)
 	tcase_add_test(t, named_nesting);
 	tcase_add_test(t, named_deadline_and_cancel);
 	tcase_add_test(t, forget);
+	tcase_add_test(t, forget_while_somebody_is_in_it);
 	tcase_add_test(t, named_from_other_loops);
 	tcase_add_test(t, named_is_exclusive_between_loops);
 
@@ -2007,6 +2059,7 @@ static void add_errors(Suite *s)
 	tcase_add_test(t, deadlock_with_oneself);
 	tcase_add_test(t, deadlock_between_loops);
 	tcase_add_test(t, a_chain_that_can_go_on);
+	tcase_add_test(t, a_long_chain_that_can_go_on);
 	tcase_add_test(t, one_lease_that_will_end);
 	tcase_add_test(t, a_job_that_will_end);
 
