@@ -37,7 +37,7 @@
 #endif
 
 static int descriptors_before, threads_before;
-static char temp_dir[64];
+static char temp_dir[160];
 
 static double slowness_here(void)
 {
@@ -129,8 +129,11 @@ static void remove_temp_dir(void)
 
 const char *harness_temp_dir(void)
 {
+	const char *base = getenv("TMPDIR");
+
 	if (!temp_dir[0]) {
-		strcpy(temp_dir, "/tmp/eider-test-XXXXXX");
+		snprintf(temp_dir, sizeof(temp_dir), "%s/eider-test-XXXXXX",
+			 base ? base : "/tmp");
 		if (!mkdtemp(temp_dir))
 			ck_abort_msg("mkdtemp: %s", strerror(errno));
 	}
@@ -139,7 +142,7 @@ const char *harness_temp_dir(void)
 
 const char *harness_temp_file(const char *name)
 {
-	static char paths[4][160];
+	static char paths[4][256];
 	static unsigned int n;
 	char *path = paths[n++ % 4];
 

@@ -70,7 +70,10 @@ bool harness_has(enum eider_feature f);
 enum eider_doorbell harness_doorbell(void);
 enum eider_delivery harness_delivery(void);
 
-/* A directory for this test's files; removed with all in it after the test. */
+/*
+ * A directory for this test's files; removed with all in it after the test, or if it
+ * failed by tests/run, whose TMPDIR it is in.
+ */
 const char *harness_temp_dir(void);
 /* The path of a file there; valid until the fourth call from now. */
 const char *harness_temp_file(const char *name);

@@ -89,7 +89,8 @@ static void run_all(const char *name, long (*scenario)(void))
 	while (run_once(name, scenario, before, n, 0))
 		ck_assert_uint_lt(++n, FAULTS_MAX);
 	ck_assert_uint_gt(n, 1);
-	for (n = 1; run_once(name, scenario, before, n, 12); n += 5)
+	for (n = 1; run_once(name, scenario, before, n, 12);
+	     n += 5 * (unsigned int)harness_slow())
 		ck_assert_uint_lt(n, FAULTS_MAX);
 }
 
@@ -147,16 +148,21 @@ struct world {
 	struct eider_loop *loop;
 };
 
-static long open_world(struct world *w)
+static long open_world_with(struct world *w, const struct eider_options *options)
 {
-	long err = eider_executor_new(&small, &w->executor);
+	long err = eider_executor_new(options, &w->executor);
 
 	if (err < 0)
 		return err;
-	err = eider_loop_new(w->executor, &small, &w->loop);
+	err = eider_loop_new(w->executor, options, &w->loop);
 	if (err < 0)
 		eider_executor_free(w->executor);
 	return err;
+}
+
+static long open_world(struct world *w)
+{
+	return open_world_with(w, &small);
 }
 
 static void close_world(const struct world *w)
@@ -569,8 +575,12 @@ FAULT_TEST(block_on_the_own_thread)
 /* The same on a loop whose descriptor was given to another. */
 FAULT_TEST(block_on_a_polled_loop)
 {
+	struct eider_options options = small;
 	struct world w;
-	long err = open_world(&w);
+	long err;
+
+	options.polled = true;
+	err = open_world_with(&w, &options);
 
 	if (err < 0)
 		return err;

@@ -24,14 +24,17 @@ extern "C" {
 #endif
 
 /*
- * [any, without a loop] The whole in one call, as asyncio.run(): makes an
- * executor and options->loops threads with a loop each (the caller's is the
- * first), runs main(arg) as the first fiber of every loop, and returns when all
- * of them have returned, everything they started is done and all threads have
- * ended. The first negative result of a main, in the order of the loops, or else
- * the first loop's. -EBUSY on a thread that has a loop; -ETIME if jobs still ran
- * after options->shutdown_ns (they end unobserved, and touch nothing freed);
- * what eider_executor_new() and eider_loop_new() return.
+ * [any, without a loop] The whole in one call, as asyncio.run(): makes an executor
+ * and options->loops threads with a loop each (the caller's is the first), runs
+ * main(arg) as the first fiber of every loop, and returns when all of them have
+ * returned, everything they started is done and all threads have ended. A loop whose
+ * main has returned and that has nothing left refuses eider_spawn_on() with
+ * -ESHUTDOWN.
+ *
+ * The first negative result of a main, in the order of the loops, or else the first
+ * loop's. -EBUSY on a thread that has a loop; -ETIME if jobs still ran after
+ * options->shutdown_ns (they end unobserved, and touch nothing freed); what
+ * eider_executor_new() and eider_loop_new() return.
  */
 EIDER_API long eider_run(eider_fn *main, void *arg,
 			 const struct eider_options *options);
@@ -61,8 +64,9 @@ EIDER_API int eider_loop_turn(struct eider_loop *loop, int64_t deadline);
 
 /*
  * [loop] A descriptor that polls readable (POLLIN) when a turn is due, so that
- * another event loop can drive this one: poll it, then turn with deadline 0. It
- * belongs to the loop and goes with it. -EPERM elsewhere; -EMFILE, -ENOMEM.
+ * another event loop can drive this one: poll it, then turn with deadline 0. It is
+ * the ring's own, and goes with the loop; do not close it. -EINVAL if the loop was
+ * made without options.polled; -EPERM elsewhere.
  */
 EIDER_API int eider_loop_fd(struct eider_loop *loop);
 

@@ -44,6 +44,8 @@ struct eider_options {
 	unsigned int fibers_max;	/* per loop; 1048576 */
 	size_t stack_bytes;		/* per fiber; 65536, 16384 at least */
 	unsigned int stacks_cached;	/* free stacks that keep their memory; 256 */
+	bool polled;			/* another event loop drives it: see
+					   eider_loop_fd(). Costs DEFER_TASKRUN */
 
 	/* Workers. */
 	unsigned int workers_max;	/* 4 x CPUs, 8 at least */

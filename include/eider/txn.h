@@ -95,6 +95,7 @@ static inline bool eider_txn_off_(struct eider_txn *txn)
 #define EIDER_PASTE2_(a, b) a##b
 #define EIDER_PASTE_(a, b) EIDER_PASTE2_(a, b)
 #define EIDER_TXN_VAR_ EIDER_PASTE_(eider_txn_at_, __LINE__)
+#define EIDER_NO_TXN_VAR_ EIDER_PASTE_(eider_no_txn_at_, __LINE__)
 #define EIDER_TXN_FOR_(txn, enter)                                             \
 	for (struct eider_txn txn __attribute__((cleanup(eider_txn_leave))) =  \
 		     { NULL, NULL, NULL, false };                              \
@@ -113,7 +114,7 @@ static inline bool eider_txn_off_(struct eider_txn *txn)
 		       ((err) = eider_txn_enter_named(&EIDER_TXN_VAR_, pool,   \
 						      name, deadline)) >= 0)
 #define EIDER_NO_TXN                                                           \
-	EIDER_TXN_FOR_(EIDER_TXN_VAR_, eider_txn_off_(&EIDER_TXN_VAR_))
+	EIDER_TXN_FOR_(EIDER_NO_TXN_VAR_, eider_txn_off_(&EIDER_NO_TXN_VAR_))
 
 #ifdef __cplusplus
 }

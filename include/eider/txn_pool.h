@@ -35,7 +35,8 @@ struct eider_txn_hooks {
 	void (*thread_stop)(struct eider_thread *, void *arg);
 	/* Before a context's first job. < 0: entering fails with it. */
 	long (*lease_start)(struct eider_thread *, void *arg);
-	/* After a context's last job, if lease_start gave >= 0. */
+	/* After a context's last job, if lease_start gave >= 0. Not if the pool was
+	   shut down without waiting: then thread_stop has to do. */
 	void (*lease_stop)(struct eider_thread *, void *arg);
 };
 
@@ -61,8 +62,9 @@ eider_txn_pool_new(struct eider_executor *executor,
  * [any] The thread of @context, a number of the caller's choosing, bound to it
  * from then on; or for 0 a general thread that is free, or is made. It is not
  * stopped before eider_txn_pool_put_thread(). 0; -EAGAIN if threads_max are in
- * use; -ESHUTDOWN, -ENOMEM, or what thread_start returned. The thread of
- * @context N is that of the named context "#N".
+ * use; -ESHUTDOWN, -ENOMEM, or what thread_start returned. Sleeps until thread_start
+ * has run. The number N is the named context "#N": jobs by number and a fiber that is
+ * in it share the thread.
  */
 EIDER_API EIDER_MUST_CHECK int
 eider_txn_pool_get_thread(struct eider_txn_pool *pool, uint64_t context,
@@ -102,7 +104,8 @@ EIDER_API void eider_txn_pool_count(struct eider_txn_pool *pool,
  * with @wait let everything run to its end, without it complete what is queued
  * with -ECANCELED (waiting contexts get -ESHUTDOWN) and let only what runs end.
  * Sleeps until the threads have ended, or @deadline: 0, or -ETIME with jobs still
- * running or contexts not left, each reported as a warning. May be called again.
+ * running or contexts not left, each reported as a warning; -EDEADLK where it would
+ * wait for itself. May be called again.
  */
 EIDER_API int eider_txn_pool_shutdown(struct eider_txn_pool *pool, bool wait,
 				      int64_t deadline);

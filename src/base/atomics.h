@@ -33,7 +33,7 @@
 #define eider__or_acq_rel(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
 #define eider__and_acq_rel(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
 
-/* Ask for the memory at @p, which another CPU wrote, to write to it. NULL is harmless. */
+/* Ask for the memory at @p, which another CPU has written, to write there; or NULL. */
 #ifdef __x86_64__
 #define eider__prefetch_write(p)                                               \
 	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)(p)))

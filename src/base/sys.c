@@ -8,7 +8,6 @@
 #include "sys.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,16 +170,6 @@ int eider__eventfd_ring(int fd)
 		n = write(fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
-}
-
-void eider__eventfd_reset(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t count;
-
-	/* It blocks when it is zero, as io_uring wants it for a read. */
-	if (poll(&p, 1, 0) == 1)
-		(void)!read(fd, &count, sizeof(count));
 }
 
 void eider__nap(int64_t ns)

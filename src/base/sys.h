@@ -39,8 +39,6 @@ int eider__eventfd(void);
 void eider__close(int fd);
 /* Add one to an eventfd. */
 int eider__eventfd_ring(int fd);
-/* Back to zero; does not sleep. */
-void eider__eventfd_reset(int fd);
 
 /* Sleep, not to be interrupted. */
 void eider__nap(int64_t ns);

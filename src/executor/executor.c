@@ -313,7 +313,7 @@ static bool wait_for_workers(struct eider_executor *e, int64_t deadline)
 }
 
 /* Without @wait, a fiber's loop is not waited for; a job's own thread is. */
-static bool would_wait_for_itself(const struct eider_executor *e, bool wait,
+bool eider__would_wait_for_itself(const struct eider_executor *e, bool wait,
 				  int64_t deadline)
 {
 	const struct eider__worker *me = eider__worker_here;
@@ -329,7 +329,7 @@ int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadlin
 		return -EINVAL;
 	if (e->generation != eider__fork_generation())
 		return -ECHILD;
-	if (would_wait_for_itself(e, wait, deadline))
+	if (eider__would_wait_for_itself(e, wait, deadline))
 		return -EDEADLK;
 	eider__store_full(&e->closing, 1);
 	set_pools_state(e, wait ? EIDER__POOL_DRAINING : EIDER__POOL_CLOSED);
@@ -364,7 +364,7 @@ void eider_executor_free(struct eider_executor *e)
 	eider__threads_close(e, false);
 	wait_for_idle_workers(e);
 	eider__txn_pools_disown(e);
-	/* Those that have ended are about to let go: they are joined, not left behind. */
+	/* Those that have ended are about to let go: they are joined, not left. */
 	while (wait_for_workers(e, 0) && eider__load_acquire(&e->refs) > 1)
 		sched_yield();
 	put_ref(e);

@@ -78,6 +78,10 @@ void eider__executor_post(struct eider_executor *e, struct eider_loop *loop,
 void eider__executor_return_jobs(struct eider_executor *e, struct eider_link *jobs,
 				 long result);
 
+/* Would a shutdown on this thread wait for what the thread itself does? */
+bool eider__would_wait_for_itself(const struct eider_executor *e, bool wait,
+				  int64_t deadline);
+
 /* The last act of a worker: to be joined by the next, and free its memory. */
 void eider__executor_bury(struct eider_executor *e, struct eider__worker *w);
 

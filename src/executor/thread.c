@@ -145,7 +145,7 @@ int eider_thread_new(struct eider_executor *e, uint64_t context,
 	return 0;
 }
 
-/* A pool's thread that has a job is busy, whoever gave it: not to be stopped or leased. */
+/* A pool's thread that has a job is busy, whoever gave it: nobody else gets it. */
 static int place(struct eider_thread *t, struct eider_job *job)
 {
 	int err;

@@ -5,8 +5,8 @@
  * on, and what a transaction pool needs to know about it.
  *
  * Lifetime: refs counts its owner (a transaction pool, or the user), its worker
- * until it has ended, every context that leases it, every pin, and every job that was placed
- * on it by itself until its loop has let go of it.
+ * until it has ended, every context that leases it, every pin, and every job that was
+ * placed on it by itself until its loop has let go of it.
  */
 #ifndef EIDER_EXECUTOR_THREAD_H
 #define EIDER_EXECUTOR_THREAD_H

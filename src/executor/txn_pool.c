@@ -1,523 +1,354 @@
 /*
- * txn_pool.c - who gets which transaction thread
+ * txn_pool.c - make, ask, shut down and free transaction pools
  *
- * A thread is used in one of three ways, and idle if in none:
+ * The public calls of eider/txn_pool.h. The threads are in txn_thread.c, the rules by
+ * which they are given out in txn_line.c.
  *
- *	                  lease           leave
- *	  idle, general  ------> leased  -------> idle, or bound
- *	                  place           drained
- *	                 ------> busy    -------> idle, or bound
- *
- * leased: a context has it (thread->lease). busy: it runs jobs that were placed on
- * it by themselves. bound: it belongs to a name, and only that name gets it. pins
- * keep it for somebody who was given the pointer.
- *
- * The line. Who finds no thread waits in line, contexts and atomic jobs alike, and
- * is served in order: whenever a thread becomes idle, or ends and makes room for
- * another, dispatch_locked() goes through the line. One who waits for the thread of
- * a name is served when that one is free, whoever stands before him; everybody else
- * strictly in turn.
- *
- * Invariants
- *
- *  T1  A thread has at most one lease, and two leases never share a thread.
- *  T2  A thread is in the idle list if and only if it is general, unused, unpinned
- *      and not stopping (eider__txn_thread_settle_locked()).
- *  T3  While somebody waits for any thread, none is idle and none can be started.
- *  T4  What is in line is touched under txn_lock only; whoever takes it out
- *      completes it, or owns it.
- *
- * A grant is a future on a fiber's stack, maybe of another loop: it is completed
- * through that loop's inbox, with txn_lock held, so that a loop which has left every
- * line (eider__txn_pools_leave()) gets none afterwards.
- *
- * Not here: making and freeing pools and the public calls on them
- * (txn_pool_public.c), what a context is (context.c), chains (deadlock.c).
+ * A pool's memory goes when it is disowned (freed by the user, or with its executor)
+ * and its last thread has ended, whichever comes last.
  */
-#include "txn_pool.h"
-
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/sys.h"
+#include "txn_pool.h"
+#include "worker.h"
 
-/* ---- threads ---- */
-
-/* T2. */
-void eider__txn_thread_settle_locked(struct eider_txn_pool *tp,
-				     struct eider_thread *t)
+void eider__txn_pool_free_memory(struct eider_txn_pool *tp)
 {
-	bool idle = !t->lease && !t->bound && !t->busy && !t->pins && !t->stopping;
-	bool listed = !eider__node_alone(&t->idle_node);
-
-	if (idle == listed)
-		return;
-	if (idle) {
-		eider__node_append(&tp->idle, &t->idle_node);
-		tp->idle_count++;
-	} else {
-		eider__node_remove(&t->idle_node);
-		tp->idle_count--;
-	}
+	eider__node_remove(&tp->node);
+	eider__free(tp);
 }
 
-void eider__txn_thread_stop_locked(struct eider_txn_pool *tp, struct eider_thread *t)
+/* ---- making ---- */
+
+static void fill_options(const struct eider_executor *e,
+			 struct eider_txn_pool_options *o)
 {
-	t->stopping = true;
-	eider__txn_thread_settle_locked(tp, t);
-	eider__thread_stop(t, false);
+	if (!o->name)
+		o->name = "txn";
+	if (!o->threads_max)
+		o->threads_max = e->options.txn_threads_max;
+	if (!o->free_level)
+		o->free_level = e->options.free_level;
 }
 
-static int start_thread_locked(struct eider_txn_pool *tp, struct eider_thread **ret)
+int eider_txn_pool_new(struct eider_executor *e,
+		       const struct eider_txn_pool_options *options,
+		       struct eider_txn_pool **ret_pool)
 {
-	struct eider_thread *t;
+	struct eider_txn_pool_options o;
+	struct eider_txn_pool *tp;
+	uint64_t desired;
+
+	if (!e || !ret_pool || (options && (options->size < sizeof(size_t) ||
+					    options->size > sizeof(o))))
+		return -EINVAL;
+	memset(&o, 0, sizeof(o));
+	if (options)
+		memcpy(&o, options, options->size);
+	fill_options(e, &o);
+	if (o.free_level > 100 || o.threads_max > 65536)
+		return -EINVAL;
+	if (!eider__executor_is_open(e))
+		return -ESHUTDOWN;
+	tp = eider__alloc(sizeof(*tp));
+	if (!tp)
+		return -ENOMEM;
+	desired = ((uint64_t)o.threads_max * o.free_level + 99) / 100;
+	tp->executor = e;
+	snprintf(tp->name, sizeof(tp->name), "%s", o.name);
+	tp->threads_max = o.threads_max;
+	tp->idle_max = desired ? (unsigned int)desired : 1;
+	tp->keep = o.keep_general_threads;
+	tp->hooks = o.hooks;
+	tp->arg = o.arg;
+	eider__node_init(&tp->threads);
+	eider__node_init(&tp->idle);
+	eider__lock_take(&e->txn_lock);
+	eider__node_append(&e->txn_pools, &tp->node);
+	eider__lock_give(&e->txn_lock);
+	*ret_pool = tp;
+	return 0;
+}
+
+/* ---- threads by number ---- */
+
+static int bind_locked(struct eider_txn_pool *tp, uint64_t number,
+		       struct eider_thread **ret)
+{
 	char name[24];
+	char *copy;
 	int err;
 
-	snprintf(name, sizeof(name), "%.15s-%u", tp->name, ++tp->serial);
-	t = eider__thread_make(tp->executor, tp, name, 0, &eider__txn_thread_hooks);
-	if (!t)
-		return -ENOMEM;
-	eider__node_init(&t->idle_node);
-	eider__thread_get(t);		/* its worker's */
-	eider__node_append(&tp->threads, &t->node);
-	tp->thread_count++;
-	err = eider__pool_start_worker(&t->pool);
-	if (err < 0) {
-		eider__node_remove(&t->node);
-		tp->thread_count--;
-		eider__thread_put(t);
-		eider__thread_put(t);
-		return err;
-	}
-	*ret = t;
-	return 0;
-}
-
-/*
- * Will some thread become free, or end, so that the line is served again? One that is
- * bound comes to nobody but its name. A lease counts only for somebody whose own it
- * cannot be, or who is looked after by deadlock.c.
- */
-static bool one_will_be_free_locked(const struct eider_txn_pool *tp, bool count_leases)
-{
-	eider__node_each(node, &tp->threads) {
-		const struct eider_thread *t =
-			eider__container(node, struct eider_thread, node);
-
-		if (t->stopping || (!t->bound && (!t->lease || count_leases)))
-			return true;
-	}
-	return false;
-}
-
-/*
- * A general thread that nobody uses: 0; EIDER__TXN_WAIT; or why none can be started,
- * which may be -EAGAIN too, when there is nothing to wait for.
- */
-int eider__txn_pick_locked(struct eider_txn_pool *tp, bool wait_for_leases,
-			   struct eider_thread **ret)
-{
-	int err = EIDER__TXN_WAIT;
-
-	if (!eider__node_alone(&tp->idle)) {
-		/* The one used last: its connection is warm. */
-		*ret = eider__container(tp->idle.prev, struct eider_thread,
-					idle_node);
+	snprintf(name, sizeof(name), "#%" PRIu64, number);
+	*ret = eider__txn_find_bound_locked(tp, name);
+	if (*ret) {
+		(*ret)->number = number;
+		if (!(*ret)->lease)
+			eider__store_relaxed(&(*ret)->pool.context, number);
 		return 0;
 	}
-	if (tp->thread_count < tp->threads_max)
-		err = start_thread_locked(tp, ret);
-	if (err < 0 && one_will_be_free_locked(tp, wait_for_leases))
-		err = EIDER__TXN_WAIT;
-	return err;
-}
-
-struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
-						  const char *name)
-{
-	eider__node_each(node, &tp->threads) {
-		struct eider_thread *t =
-			eider__container(node, struct eider_thread, node);
-
-		if (t->bound && !t->stopping && !strcmp(t->bound, name))
-			return t;
+	copy = eider__strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	err = eider__txn_pick_locked(tp, false, ret);
+	if (err) {
+		eider__free(copy);
+		return err;
 	}
-	return NULL;
-}
-
-static void unbind_locked(struct eider_thread *t)
-{
-	eider__free(t->bound);
-	t->bound = NULL;
-	t->forget = false;
-	t->number = 0;
-}
-
-/* The free rule: of many idle general threads the surplus goes, coldest first. */
-static void free_surplus_locked(struct eider_txn_pool *tp)
-{
-	while (!tp->keep && tp->idle_count > tp->idle_max)
-		eider__txn_thread_stop_locked(
-			tp, eider__container(eider__node_first(&tp->idle),
-					     struct eider_thread, idle_node));
-}
-
-/* Shutting down: whoever is not needed any more goes. */
-static void stop_unused_locked(struct eider_txn_pool *tp)
-{
-	eider__node_each(node, &tp->threads) {
-		struct eider_thread *t =
-			eider__container(node, struct eider_thread, node);
-
-		if (!t->lease && !t->busy && !t->stopping)
-			eider__txn_thread_stop_locked(tp, t);
-	}
-}
-
-/* ---- the line ---- */
-
-static struct eider__lease_wait *wait_of(struct eider_future *f)
-{
-	return eider__container(f, struct eider__lease_wait, grant);
-}
-
-static bool is_grant(const struct eider_future *f)
-{
-	return f->_link._kind == &eider__grant_kind;
-}
-
-static void join_line_locked(struct eider_txn_pool *tp, struct eider_future *f)
-{
-	eider__queue_append(&tp->line, f);
-	tp->waiting++;
-	if (!is_grant(f)) {
-		eider__store_relaxed(&f->_flags, f->_flags | EIDER__JOB_WAITING);
-		return;
-	}
-	wait_of(f)->queued = true;
-	wait_of(f)->context->owner->lease_wait = wait_of(f);
-	tp->named_waiting += wait_of(f)->name != NULL;
-}
-
-static void leave_line_locked(struct eider_txn_pool *tp, struct eider_future *f)
-{
-	eider__queue_remove(&tp->line, f);
-	tp->waiting--;
-	if (!is_grant(f)) {
-		eider__store_relaxed(&f->_flags, f->_flags &
-						 ~(uint32_t)EIDER__JOB_WAITING);
-		return;
-	}
-	wait_of(f)->queued = false;
-	wait_of(f)->context->owner->lease_wait = NULL;
-	tp->named_waiting -= wait_of(f)->name != NULL;
-}
-
-static void lease_locked(struct eider_txn_pool *tp, struct eider_thread *t,
-			 struct eider__lease_wait *w)
-{
-	struct eider_context *c = w->context;
-
-	EIDER_ASSERT(!t->lease && !t->stopping);		/* T1 */
-	t->lease = c;
-	eider__thread_get(t);
-	c->thread = t;
-	c->lane.pool = &t->pool;
-	eider__store_relaxed(&t->pool.context, c->id);
-	eider__node_append(&tp->executor->leases, &c->lease);
-	if (w->name && !t->bound) {
-		t->bound = w->name;
-		w->name = NULL;
-	}
-	eider__txn_thread_settle_locked(tp, t);
-}
-
-static void complete_line_locked(struct eider_txn_pool *tp, struct eider_future *f,
-				 long result)
-{
-	f->_u.result = result;
-	eider__executor_post(tp->executor, f->_loop, &f->_link);
-}
-
-static void place_locked(struct eider_txn_pool *tp, struct eider_thread *t,
-			 struct eider_job *job)
-{
-	t->busy = true;
-	eider__txn_thread_settle_locked(tp, t);
-	if (eider__thread_place(t, job) < 0)
-		complete_line_locked(tp, &job->future, -ECANCELED);
-}
-
-/* The thread for @f, which is in line or about to be: as eider__txn_pick_locked(). */
-static int find_thread_locked(struct eider_txn_pool *tp, struct eider_future *f,
-			      struct eider_thread **ret)
-{
-	struct eider_thread *t = NULL;
-
-	if (is_grant(f) && wait_of(f)->name)
-		t = eider__txn_find_bound_locked(tp, wait_of(f)->name);
-	if (!t)
-		return eider__txn_pick_locked(tp, is_grant(f), ret);
-	if (t->lease)
-		return EIDER__TXN_WAIT_NAMED;
-	*ret = t;
+	(*ret)->bound = copy;
+	(*ret)->number = number;
+	eider__store_relaxed(&(*ret)->pool.context, number);
 	return 0;
 }
 
-/* Serve who is in line, as far as there are threads. */
-static void dispatch_locked(struct eider_txn_pool *tp)
+/* The thread of @number, or any for 0, pinned. */
+static int pin_locked(struct eider_txn_pool *tp, uint64_t number,
+		      struct eider_thread **ret)
 {
-	struct eider_future *f, *next;
-	bool blocked = false;
-
-	for (f = tp->line.first; f; f = next) {
-		struct eider_thread *t;
-		bool named = is_grant(f) && wait_of(f)->name;
-		int err;
-
-		next = eider__queue_next(f);
-		if (blocked && !tp->named_waiting)
-			return;
-		if (blocked && !(named && eider__txn_find_bound_locked(
-						  tp, wait_of(f)->name)))
-			continue;
-		err = find_thread_locked(tp, f, &t);
-		if (err == EIDER__TXN_WAIT)
-			blocked = true;
-		if (err > 0)
-			continue;
-		leave_line_locked(tp, f);
-		if (err < 0) {
-			complete_line_locked(tp, f, err);
-		} else if (is_grant(f)) {
-			lease_locked(tp, t, wait_of(f));
-			complete_line_locked(tp, f, 0);
-		} else {
-			place_locked(tp, t, eider__job_of(&f->_link));
-		}
-	}
-}
-
-/* Shutting down: nobody will come again for what is bound, and the line waits. */
-static void unbind_unused_locked(struct eider_txn_pool *tp)
-{
-	eider__node_each(node, &tp->threads) {
-		struct eider_thread *t =
-			eider__container(node, struct eider_thread, node);
-
-		if (!t->bound || t->lease || t->busy || t->pins || t->stopping)
-			continue;
-		unbind_locked(t);
-		eider__txn_thread_settle_locked(tp, t);
-	}
-}
-
-void eider__txn_pool_react_locked(struct eider_txn_pool *tp)
-{
-	if (tp->state != EIDER__POOL_OPEN && tp->line.first)
-		unbind_unused_locked(tp);
-	dispatch_locked(tp);
-	if (tp->state == EIDER__POOL_OPEN)
-		free_surplus_locked(tp);
-	else if (!tp->line.first)
-		stop_unused_locked(tp);
-	eider__cond_wake_all(&tp->executor->txn_change);
-}
-
-void eider__txn_fail_line_locked(struct eider_txn_pool *tp)
-{
-	struct eider_future *f;
-
-	while ((f = tp->line.first)) {
-		leave_line_locked(tp, f);
-		complete_line_locked(tp, f,
-				     is_grant(f) ? -ESHUTDOWN : -ECANCELED);
-	}
-}
-
-/* ---- leases ---- */
-
-static void warn_deadlock(struct eider_txn_pool *tp, const char *detail)
-{
-	struct eider_warning w = {
-		.kind = EIDER_DEADLOCK,
-		.name = tp->name,
-		.detail = detail,
-	};
-
-	eider__warn(&tp->executor->watchdog, &w);
-}
-
-/* Nobody may overtake: an unnamed one has no claim while others are in line. */
-static int lease_now_locked(struct eider_txn_pool *tp, struct eider__lease_wait *w)
-{
-	struct eider_thread *t;
 	int err;
 
 	if (tp->state != EIDER__POOL_OPEN)
 		return -ESHUTDOWN;
-	if (tp->waiting > tp->named_waiting && !w->name)
-		return EIDER__TXN_WAIT;
-	err = find_thread_locked(tp, &w->grant, &t);
-	if (!err)
-		lease_locked(tp, t, w);
-	return err;
+	err = number ? bind_locked(tp, number, ret) :
+		       eider__txn_pick_locked(tp, false, ret);
+	if (err)
+		return err < 0 ? err : -EAGAIN;
+	(*ret)->pins++;
+	eider__thread_get(*ret);
+	eider__txn_thread_settle_locked(tp, *ret);
+	return 0;
 }
 
-/* There is room for a thread for @w: what it lacks is not a lease. */
-static bool wants_new_thread_locked(struct eider_txn_pool *tp,
-				    const struct eider__lease_wait *w)
+static void unpin_locked(struct eider_txn_pool *tp, struct eider_thread *t)
 {
-	return tp->thread_count < tp->threads_max &&
-	       !(w->name && eider__txn_find_bound_locked(tp, w->name));
-}
-
-int eider__txn_pool_lease(struct eider_txn_pool *tp, struct eider__lease_wait *w)
-{
-	struct eider_executor *e = tp->executor;
-	char detail[512];
-	int err;
-
-	eider__lock_take(&e->txn_lock);
-	err = lease_now_locked(tp, w);
-	if (err > 0) {
-		join_line_locked(tp, &w->grant);
-		err = 1;
-		if (eider__deadlock_found_locked(e, w, detail, sizeof(detail))) {
-			leave_line_locked(tp, &w->grant);
-			err = wants_new_thread_locked(tp, w) ? -EAGAIN : -EDEADLK;
-		}
-	}
-	eider__lock_give(&e->txn_lock);
-	if (err == -EDEADLK)
-		warn_deadlock(tp, detail);
-	return err;
-}
-
-bool eider__txn_pool_unwait(struct eider_txn_pool *tp, struct eider__lease_wait *w)
-{
-	bool queued;
-
-	eider__lock_take(&tp->executor->txn_lock);
-	queued = w->queued;
-	if (queued)
-		leave_line_locked(tp, &w->grant);
-	eider__lock_give(&tp->executor->txn_lock);
-	return queued;
-}
-
-/* Somebody has stopped using @t. */
-void eider__txn_thread_unused_locked(struct eider_txn_pool *tp,
-				     struct eider_thread *t)
-{
-	if (t->forget && !t->lease && !t->busy && !t->pins)
-		unbind_locked(t);
-	if (!t->lease)
-		eider__store_relaxed(&t->pool.context, t->number);
-	if (t->start_error < 0 && !t->lease && !t->stopping)
-		eider__txn_thread_stop_locked(tp, t);
-	eider__txn_thread_settle_locked(tp, t);
-	eider__txn_pool_react_locked(tp);
-}
-
-void eider__txn_pool_release(struct eider_txn_pool *tp, struct eider_context *c,
-			     bool broken)
-{
-	struct eider_thread *t = c->thread;
-
-	eider__lock_take(&tp->executor->txn_lock);
-	t->lease = NULL;
-	eider__node_remove(&c->lease);
-	if (broken && !t->stopping)
-		eider__txn_thread_stop_locked(tp, t);
+	t->pins--;
 	eider__txn_thread_unused_locked(tp, t);
-	eider__lock_give(&tp->executor->txn_lock);
 	eider__thread_put(t);
 }
 
-/* ---- atomic jobs ---- */
+int eider_txn_pool_get_thread(struct eider_txn_pool *tp, uint64_t context,
+			      struct eider_thread **ret_thread)
+{
+	struct eider_executor *e;
+	struct eider_thread *t;
+	long err;
 
-int eider__txn_pool_start_general(struct eider_txn_pool *tp, struct eider_job *job)
+	if (!tp || !ret_thread)
+		return -EINVAL;
+	e = tp->executor;
+	eider__lock_take(&e->txn_lock);
+	err = pin_locked(tp, context, &t);
+	if (!err) {
+		while (!t->started)
+			eider__cond_wait(&e->txn_change, &e->txn_lock, EIDER_NEVER);
+		err = t->start_error < 0 ? t->start_error : 0;
+		if (err < 0)
+			unpin_locked(tp, t);
+	}
+	eider__lock_give(&e->txn_lock);
+	if (!err)
+		*ret_thread = t;
+	return (int)err;
+}
+
+void eider_txn_pool_put_thread(struct eider_txn_pool *tp, struct eider_thread *t)
+{
+	if (!tp || !t)
+		return;
+	eider__lock_take(&tp->executor->txn_lock);
+	unpin_locked(tp, t);
+	eider__lock_give(&tp->executor->txn_lock);
+}
+
+static int submit_to_number(struct eider_txn_pool *tp, struct eider_job *job,
+			    uint64_t number)
 {
 	struct eider_thread *t;
 	int err = eider__job_accept(job, &eider__loop_here->lanes->direct);
 
 	if (err < 0)
 		return err;
-	job->_line = tp;
 	eider__lock_take(&tp->executor->txn_lock);
-	if (tp->state != EIDER__POOL_OPEN)
-		err = -ESHUTDOWN;
-	else if (tp->waiting > tp->named_waiting)
-		err = EIDER__TXN_WAIT;
-	else
-		err = eider__txn_pick_locked(tp, false, &t);
-	if (!err)
-		place_locked(tp, t, job);
-	else if (err > 0)
-		join_line_locked(tp, &job->future);
+	err = pin_locked(tp, number, &t);
+	if (!err) {
+		t->busy = true;
+		err = eider__thread_place(t, job) < 0 ? -ESHUTDOWN : 0;
+		unpin_locked(tp, t);
+	}
 	eider__lock_give(&tp->executor->txn_lock);
-	if (err >= 0)
-		return 0;
-	eider__job_reject(job);
+	if (err < 0)
+		eider__job_reject(job);
 	return err;
 }
 
-bool eider__txn_pool_remove(struct eider_txn_pool *tp, struct eider_job *job)
+int eider_txn_pool_submit(struct eider_txn_pool *tp, struct eider_job *job,
+			  uint64_t context)
 {
-	bool waiting;
+	int err = eider__job_check(job);
+
+	if (!err && (!tp || tp->executor != eider__loop_here->executor))
+		err = -EINVAL;
+	if (err < 0)
+		return err;
+	return context ? submit_to_number(tp, job, context) :
+			 eider__txn_pool_start_general(tp, job);
+}
+
+int eider_txn_pool_forget(struct eider_txn_pool *tp, const char *name)
+{
+	struct eider_thread *t;
+
+	if (!tp || !name)
+		return -EINVAL;
+	eider__lock_take(&tp->executor->txn_lock);
+	t = eider__txn_find_bound_locked(tp, name);
+	if (t) {
+		t->forget = true;
+		eider__txn_thread_unused_locked(tp, t);
+	}
+	eider__lock_give(&tp->executor->txn_lock);
+	return t ? 0 : -ENOENT;
+}
+
+void eider_txn_pool_count(struct eider_txn_pool *tp,
+			  struct eider_txn_pool_counts *ret_counts)
+{
+	struct eider_txn_pool_counts c = { 0 };
 
 	eider__lock_take(&tp->executor->txn_lock);
-	waiting = eider__load_relaxed(&job->future._flags) & EIDER__JOB_WAITING;
-	if (waiting)
-		leave_line_locked(tp, &job->future);
-	eider__lock_give(&tp->executor->txn_lock);
-	return waiting;
-}
+	eider__node_each(node, &tp->threads) {
+		const struct eider_thread *t =
+			eider__container(node, struct eider_thread, node);
 
-static void leave_lines_locked(struct eider_txn_pool *tp, struct eider_loop *loop)
-{
-	struct eider_future *f, *next;
-
-	for (f = tp->line.first; f; f = next) {
-		next = eider__queue_next(f);
-		if (f->_loop != loop)
-			continue;
-		leave_line_locked(tp, f);
-		if (!is_grant(f))
-			eider__future_complete(f, -ECANCELED);
+		c.threads++;
+		if (t->lease)
+			c.leased++;
+		else if (t->bound)
+			c.bound++;
 		else
-			eider__free(wait_of(f)->name);
+			c.general++;
 	}
+	c.idle = tp->idle_count;
+	c.waiting = tp->waiting;
+	eider__lock_give(&tp->executor->txn_lock);
+	*ret_counts = c;
 }
 
-void eider__txn_pools_leave(struct eider_loop *loop)
-{
-	struct eider_executor *e = loop->executor;
+/* ---- shutting down ---- */
 
+static void close_locked(struct eider_txn_pool *tp, bool wait)
+{
+	enum eider__pool_state state = wait ? EIDER__POOL_DRAINING :
+					      EIDER__POOL_CLOSED;
+
+	if (state > tp->state)
+		tp->state = state;
+	if (!wait) {
+		eider__txn_fail_line_locked(tp);
+		eider__node_each(node, &tp->threads)
+			eider__txn_thread_stop_locked(
+				tp, eider__container(node, struct eider_thread,
+						     node));
+	}
+	eider__txn_pool_react_locked(tp);
+}
+
+void eider__txn_pools_close(struct eider_executor *e, bool wait)
+{
 	eider__lock_take(&e->txn_lock);
 	eider__node_each(node, &e->txn_pools)
-		leave_lines_locked(eider__container(node, struct eider_txn_pool, node),
-				   loop);
+		close_locked(eider__container(node, struct eider_txn_pool, node),
+			     wait);
 	eider__lock_give(&e->txn_lock);
 }
 
-void eider__txn_threads_leave(struct eider_loop *loop,
-			      struct eider__running *running)
+/* A context of @tp that was not left, or 0. */
+static uint64_t find_open_context(struct eider_txn_pool *tp)
 {
-	struct eider_executor *e = loop->executor;
+	uint64_t id = 0;
+
+	eider__lock_take(&tp->executor->txn_lock);
+	eider__node_each(node, &tp->threads) {
+		const struct eider_thread *t =
+			eider__container(node, struct eider_thread, node);
+
+		if (t->lease)
+			id = t->lease->id;
+	}
+	eider__lock_give(&tp->executor->txn_lock);
+	return id;
+}
+
+static void report_unfinished(struct eider_txn_pool *tp)
+{
+	struct eider_warning w = {
+		.kind = EIDER_STILL_RUNNING,
+		.name = tp->name,
+		.context = find_open_context(tp),
+		.detail = "a context was not left",
+	};
+
+	if (w.context)
+		eider__warn(&tp->executor->watchdog, &w);
+	eider__watchdog_report_running(&tp->executor->watchdog);
+}
+
+int eider_txn_pool_shutdown(struct eider_txn_pool *tp, bool wait, int64_t deadline)
+{
+	struct eider_executor *e;
+	bool in_time = true;
+	unsigned int left;
+
+	if (!tp)
+		return -EINVAL;
+	e = tp->executor;
+	if (e->generation != eider__fork_generation())
+		return -ECHILD;
+	if (eider__would_wait_for_itself(e, wait, deadline))
+		return -EDEADLK;
+	eider__lock_take(&e->txn_lock);
+	close_locked(tp, wait);
+	while (tp->thread_count && in_time)
+		in_time = eider__cond_wait(&e->txn_change, &e->txn_lock, deadline);
+	left = tp->thread_count;
+	eider__lock_give(&e->txn_lock);
+	if (left)
+		report_unfinished(tp);
+	return left ? -ETIME : 0;
+}
+
+static void disown_locked(struct eider_txn_pool *tp)
+{
+	tp->disowned = true;
+	if (!tp->thread_count)
+		eider__txn_pool_free_memory(tp);
+}
+
+void eider_txn_pool_free(struct eider_txn_pool *tp)
+{
+	struct eider_executor *e;
+
+	if (!tp)
+		return;
+	e = tp->executor;
+	eider__lock_take(&e->txn_lock);
+	close_locked(tp, false);
+	disown_locked(tp);
+	eider__lock_give(&e->txn_lock);
+}
+
+void eider__txn_pools_disown(struct eider_executor *e)
+{
+	struct eider_node *node, *next;
 
 	eider__lock_take(&e->txn_lock);
-	eider__node_each(pool, &e->txn_pools) {
-		struct eider_txn_pool *tp =
-			eider__container(pool, struct eider_txn_pool, node);
-
-		eider__node_each(node, &tp->threads)
-			eider__pool_leave(&eider__container(
-				node, struct eider_thread, node)->pool, loop,
-				running);
+	for (node = e->txn_pools.next; node != &e->txn_pools; node = next) {
+		next = node->next;
+		disown_locked(eider__container(node, struct eider_txn_pool, node));
 	}
 	eider__lock_give(&e->txn_lock);
 }

@@ -56,7 +56,8 @@ bool eider__txn_pool_remove(struct eider_txn_pool *tp, struct eider_job *job);
  */
 void eider__txn_pools_leave(struct eider_loop *loop);
 
-/* For txn_pool_public.c. */
+/* ---- txn_thread.c, all under txn_lock ---- */
+
 extern const struct eider__pool_hooks eider__txn_thread_hooks;
 
 /* What is no -errno: a thread cannot be had now, but will be. */
@@ -64,19 +65,38 @@ enum {
 	EIDER__TXN_WAIT = 1,		/* any will do */
 	EIDER__TXN_WAIT_NAMED = 2,	/* that of a name, which is leased */
 };
+
+/*
+ * A general thread that nobody uses: 0, EIDER__TXN_WAIT, or why none can be started.
+ * @wait_for_leases: one that is leased now will do.
+ */
 int eider__txn_pick_locked(struct eider_txn_pool *tp, bool wait_for_leases,
 			   struct eider_thread **ret);
 struct eider_thread *eider__txn_find_bound_locked(struct eider_txn_pool *tp,
 						  const char *name);
-void eider__txn_thread_stop_locked(struct eider_txn_pool *tp, struct eider_thread *t);
-void eider__txn_thread_unused_locked(struct eider_txn_pool *tp,
-				     struct eider_thread *t);
+/* Is it idle, by what is said of it? To be called whenever that has changed. */
 void eider__txn_thread_settle_locked(struct eider_txn_pool *tp,
 				     struct eider_thread *t);
+void eider__txn_thread_stop_locked(struct eider_txn_pool *tp, struct eider_thread *t);
+/* Somebody has stopped using it. */
+void eider__txn_thread_unused_locked(struct eider_txn_pool *tp,
+				     struct eider_thread *t);
+/* The free rule; and what goes when the pool shuts down. */
+void eider__txn_free_surplus_locked(struct eider_txn_pool *tp);
+void eider__txn_stop_unused_locked(struct eider_txn_pool *tp);
+void eider__txn_unbind_unused_locked(struct eider_txn_pool *tp);
+
+/* ---- txn_line.c ---- */
+
 /* Something changed: serve the line, then free what is too much. */
 void eider__txn_pool_react_locked(struct eider_txn_pool *tp);
 /* Shut down at once: who is in line gets -ESHUTDOWN, or -ECANCELED for a job. */
 void eider__txn_fail_line_locked(struct eider_txn_pool *tp);
+
+/* ---- txn_pool.c ---- */
+
+/* Nobody uses @tp any more. Under txn_lock. */
+void eider__txn_pool_free_memory(struct eider_txn_pool *tp);
 
 /* [loop] The loop is being freed: take its jobs off the threads of all pools. */
 void eider__txn_threads_leave(struct eider_loop *loop,

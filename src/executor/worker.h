@@ -54,6 +54,9 @@ int eider__worker_start(struct eider_pool *p);
  */
 void eider__worker_interrupt(struct eider_job *job, bool expired);
 
+/* After this the hook of @job, which has returned, is not running, nor will be. */
+void eider__worker_end_interrupts(struct eider_job *job);
+
 /* Under the pool's lock: a job from another worker's batch, or NULL. */
 struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
 					     const struct eider__worker *thief);

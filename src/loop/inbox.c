@@ -187,7 +187,7 @@ int eider__inbox_post_guest(struct eider__inbox *in, struct eider_link *link)
 	int err = -ESHUTDOWN;
 
 	eider__lock_take(&in->guest_lock);
-	if (push(in, link)) {
+	if (!in->refuses_guests && push(in, link)) {
 		wake_if_asleep(in, &in->guest);
 		err = 0;
 	}
@@ -275,6 +275,13 @@ void eider__inbox_awake(struct eider__inbox *in)
 {
 	if (eider__load_relaxed(&in->state) != AWAKE)
 		eider__store_full(&in->state, AWAKE);	/* L4 */
+}
+
+void eider__inbox_refuse_guests(struct eider__inbox *in)
+{
+	eider__lock_take(&in->guest_lock);
+	in->refuses_guests = true;
+	eider__lock_give(&in->guest_lock);
 }
 
 void eider__inbox_wait_guests(struct eider__inbox *in)

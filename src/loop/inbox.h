@@ -35,6 +35,7 @@ struct eider__inbox {
 	/* For threads that have no poster of their own; under guest_lock. */
 	struct eider__lock guest_lock;
 	struct eider__poster guest;
+	bool refuses_guests;
 };
 
 /*
@@ -76,6 +77,9 @@ static inline bool eider__inbox_is_empty(const struct eider__inbox *in)
 bool eider__inbox_sleep(struct eider__inbox *in);
 /* [loop] The end of that. */
 void eider__inbox_awake(struct eider__inbox *in);
+
+/* [loop] Let no guest post from now on. What came before is still there. */
+void eider__inbox_refuse_guests(struct eider__inbox *in);
 
 /* [loop] After closing: wait until no guest that delivered has the inbox in hand. */
 void eider__inbox_wait_guests(struct eider__inbox *in);

@@ -91,6 +91,7 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	err = eider__poster_init(&loop->poster, f->doorbell);
 	if (err < 0)
 		goto release_inbox;
+	loop->polled = o->polled;
 	eider__node_init(&loop->all_ops);
 	eider__node_init(&loop->requests);
 	loop->generation = eider__fork_generation();
@@ -105,8 +106,6 @@ release_ring:
 
 void eider__loop_release(struct eider_loop *loop)
 {
-	if (loop->polled)
-		eider__close(loop->poll_fd);
 	eider__poster_release(&loop->poster);
 	eider__inbox_release(&loop->inbox);
 	eider__ring_release(&loop->ring);
@@ -244,8 +243,6 @@ static int turn(struct eider_loop *loop, int64_t deadline)
 	int err;
 
 	loop->left = false;
-	if (loop->polled)
-		eider__eventfd_reset(loop->poll_fd);
 	eider__inbox_awake(&loop->inbox);
 	eider__loop_hand(loop);
 	err = enter(loop, deadline);

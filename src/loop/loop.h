@@ -45,7 +45,6 @@ struct eider_loop {
 	struct eider__shots shots;
 	bool dispatching;		/* inside a fiber or callback */
 	bool polled;			/* by another event loop: see polled.c */
-	int poll_fd;
 	unsigned int alarms;
 	int64_t alarm_deadline;
 	struct __kernel_timespec alarm_at;	/* until the kernel has taken it */

@@ -1,22 +1,24 @@
 /*
  * polled.c - being driven by another event loop
  *
- * The other loop polls a descriptor and turns this one when it is readable. The
- * ring's own will not do: a DEFER_TASKRUN ring shows nothing to a poller until it is
- * entered. So there is an eventfd, which the kernel signals for every completion, and
- * which a turn resets. A turn ends as if the loop went to sleep:
+ * A ring's descriptor polls readable when there are completions to reap. For it to say
+ * exactly when a turn is due, a turn of a polled loop ends as if it went to sleep:
  *
  *	what runs next		how it makes the descriptor readable
  *	--------------		------------------------------------
- *	an op			the kernel signals its completion
+ *	an op			its completion does
  *	a result of a thread	sleep is announced: the poster rings the doorbell
  *	a deadline		an alarm, a timeout in the ring, is set for it
- *	something ready now, or	we signal it ourselves
+ *	something ready now, or	a no-op is submitted
  *	  started between turns
  *
+ * A DEFER_TASKRUN ring shows nothing to those who poll until it is entered (and an
+ * eventfd registered with it misses completions that another eventfd causes: kernel
+ * 6.18). So the rings of polled loops are made without.
+ *
  * An alarm that turns out too late is replaced by an earlier one; one that is too
- * early only costs a turn. Where the kernel takes no entry now, or there is no memory,
- * the next turn is due at once: it tries again.
+ * early only costs a turn. Where the kernel takes no entry now the end of the turn is
+ * tried until it does: a turn that is due and not said to be would never come.
  */
 #include <errno.h>
 
@@ -25,31 +27,35 @@
 
 int eider_loop_fd(struct eider_loop *loop)
 {
-	int fd, err;
-
 	if (!eider__is_home(loop))
 		return eider__not_here();
-	if (loop->polled)
-		return loop->poll_fd;
-	fd = eider__eventfd();
-	if (fd < 0)
-		return fd;
-	err = eider__ring_signal(&loop->ring, fd);
-	if (err < 0) {
-		eider__close(fd);
-		return err;
-	}
-	loop->poll_fd = fd;
-	loop->polled = true;
+	if (!loop->polled)
+		return -EINVAL;
 	/* Nothing is known of what was started before: turn once. */
 	eider__loop_nudge(loop);
-	return fd;
+	return loop->ring.uring.ring_fd;
+}
+
+static int nudge(struct eider__ring *ring)
+{
+	struct io_uring_sqe *sqe = eider__ring_sqe(ring);
+
+	if (!sqe)
+		return -EAGAIN;
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data64(sqe, EIDER__TAG_NUDGE);
+	return eider__ring_submit(ring);
+}
+
+static bool has_no_room(int err)
+{
+	return err == -EAGAIN || err == -ENOMEM;
 }
 
 void eider__loop_nudge(struct eider_loop *loop)
 {
 	loop->left = false;		/* once is enough */
-	while (eider__eventfd_ring(loop->poll_fd) < 0)
+	while (has_no_room(nudge(&loop->ring)))
 		eider__nap(1000000);
 }
 
@@ -85,13 +91,14 @@ static int leave_asleep(struct eider_loop *loop)
 
 	eider__loop_hand(loop);
 	err = eider__bell_arm(&loop->inbox.bell, &loop->ring);
-	if (!err && t && t->_deadline != EIDER_NEVER)
+	if (!err && loop->shots.is_held)	/* no memory: look again soon */
+		err = set_alarm(loop, eider_after(1000000));
+	else if (!err && t && t->_deadline != EIDER_NEVER)
 		err = set_alarm(loop, t->_deadline);
 	if (!err)
 		err = eider__ring_submit(&loop->ring);
-	if (!err && (!eider__inbox_sleep(&loop->inbox) || loop->ready.first ||
-		     loop->shots.is_held))
-		eider__loop_nudge(loop);
+	if (!err && (!eider__inbox_sleep(&loop->inbox) || loop->ready.first))
+		err = nudge(&loop->ring);
 	return err;
 }
 
@@ -99,11 +106,8 @@ int eider__loop_leave_asleep(struct eider_loop *loop)
 {
 	int err;
 
+	while (has_no_room(err = leave_asleep(loop)))
+		eider__nap(1000000);
 	loop->left = true;
-	err = leave_asleep(loop);
-	if (err == -EAGAIN || err == -ENOMEM) {
-		eider__loop_nudge(loop);
-		err = 0;
-	}
 	return err;
 }

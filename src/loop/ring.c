@@ -235,13 +235,6 @@ bool eider__ring_next(struct eider__ring *r, struct io_uring_cqe *ret)
 	return false;
 }
 
-int eider__ring_signal(struct eider__ring *r, int fd)
-{
-	if (eider__fault())
-		return -ENOMEM;
-	return io_uring_register_eventfd(&r->uring, fd);
-}
-
 int eider__ring_message(struct eider__ring *r, int fd, uint64_t user_data)
 {
 	struct io_uring_sqe *sqe;

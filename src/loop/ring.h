@@ -71,9 +71,6 @@ bool eider__ring_has_work(struct eider__ring *r);
 /* The next completion, or false. Each is seen once. */
 bool eider__ring_next(struct eider__ring *r, struct io_uring_cqe *ret);
 
-/* Signal the eventfd @fd for every completion. 0 or -errno. */
-int eider__ring_signal(struct eider__ring *r, int fd);
-
 /* Post a message CQE to the ring @fd from @r: 0 or -errno. Sleeps for the answer. */
 int eider__ring_message(struct eider__ring *r, int fd, uint64_t user_data);
 /* The same without a ring of one's own; -EINVAL before 6.13. */
