@@ -73,7 +73,8 @@ EIDER_API void eider_txn_disable(struct eider_txn *txn);
 
 /*
  * [fiber][job] A number for the context that the fiber is in, or that the job
- * runs in, the same on both sides and never used again; 0 outside of one.
+ * runs in, the same on both sides and never used again; 0 outside of one. A fiber
+ * that carries a context which was left is still in it.
  */
 EIDER_API uint64_t eider_txn_id(void);
 

@@ -325,8 +325,7 @@ uint64_t eider_txn_id(void)
 
 	if (eider__worker_here)
 		return eider__load_relaxed(&eider__worker_here->pool->context);
-	return fiber && fiber->context && fiber->context->open ?
-		       fiber->context->id : 0;
+	return fiber && fiber->context ? fiber->context->id : 0;
 }
 
 /* ---- the end of a loop ---- */

@@ -256,13 +256,14 @@ int eider_pool_new(struct eider_executor *e, const char *name,
 		   struct eider_pool **ret_pool)
 {
 	struct eider_pool *p;
-	int err = 0;
+	int err;
 
 	if (!e || !name || !*name || !threads_max || !ret_pool ||
 	    threads_max > 4096)
 		return -EINVAL;
-	if (!eider__executor_is_open(e))
-		return -ESHUTDOWN;
+	err = eider__executor_check(e);
+	if (err < 0)
+		return err;
 	p = eider__alloc_aligned(64, sizeof(*p));
 	if (!p)
 		return -ENOMEM;

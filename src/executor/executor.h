@@ -11,6 +11,8 @@
 #ifndef EIDER_EXECUTOR_EXECUTOR_H
 #define EIDER_EXECUTOR_EXECUTOR_H
 
+#include <errno.h>
+
 #include <eider/executor.h>
 
 #include "job.h"
@@ -60,6 +62,17 @@ extern __thread struct eider__poster *eider__poster_here;
 static inline bool eider__executor_is_open(const struct eider_executor *e)
 {
 	return !eider__load_relaxed(&e->closing);
+}
+
+/*
+ * [any] May @e be asked for anything? -ECHILD in a forked child, whose copies of its
+ * locks may be held for ever; -ESHUTDOWN after eider_executor_shutdown().
+ */
+static inline int eider__executor_check(const struct eider_executor *e)
+{
+	if (e->generation != eider__fork_generation())
+		return -ECHILD;
+	return eider__executor_is_open(e) ? 0 : -ESHUTDOWN;
 }
 
 void eider__executor_get(struct eider_executor *e);

@@ -117,8 +117,9 @@ int eider_thread_new(struct eider_executor *e, uint64_t context,
 
 	if (!e || !ret_thread)
 		return -EINVAL;
-	if (!eider__executor_is_open(e))
-		return -ESHUTDOWN;
+	err = eider__executor_check(e);
+	if (err < 0)
+		return err;
 	snprintf(name, sizeof(name), "thread-%u", eider__add_relaxed(&serial, 1) + 1);
 	t = eider__thread_make(e, NULL, name, context, &alone_hooks);
 	if (!t)
@@ -255,6 +256,8 @@ void eider_thread_set_state(struct eider_thread *t, void *state)
 
 int eider_thread_shutdown(struct eider_thread *t)
 {
+	if (t->executor->generation != eider__fork_generation())
+		return -ECHILD;
 	if (t->owner)
 		return -EPERM;
 	eider__thread_stop(t, false);
@@ -263,7 +266,7 @@ int eider_thread_shutdown(struct eider_thread *t)
 
 void eider_thread_free(struct eider_thread *t)
 {
-	if (!t || t->owner)
+	if (!t || t->owner || t->executor->generation != eider__fork_generation())
 		return;
 	eider__thread_stop(t, false);
 	eider__thread_put(t);

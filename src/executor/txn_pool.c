@@ -52,8 +52,8 @@ int eider_txn_pool_new(struct eider_executor *e,
 	fill_options(e, &o);
 	if (o.free_level > 100 || o.threads_max > 65536)
 		return -EINVAL;
-	if (!eider__executor_is_open(e))
-		return -ESHUTDOWN;
+	if (eider__executor_check(e) < 0)
+		return eider__executor_check(e);
 	tp = eider__alloc(sizeof(*tp));
 	if (!tp)
 		return -ENOMEM;
@@ -140,6 +140,9 @@ int eider_txn_pool_get_thread(struct eider_txn_pool *tp, uint64_t context,
 	if (!tp || !ret_thread)
 		return -EINVAL;
 	e = tp->executor;
+	err = eider__executor_check(e);
+	if (err < 0)
+		return (int)err;
 	eider__lock_take(&e->txn_lock);
 	err = pin_locked(tp, context, &t);
 	if (!err) {
@@ -157,7 +160,7 @@ int eider_txn_pool_get_thread(struct eider_txn_pool *tp, uint64_t context,
 
 void eider_txn_pool_put_thread(struct eider_txn_pool *tp, struct eider_thread *t)
 {
-	if (!tp || !t)
+	if (!tp || !t || tp->executor->generation != eider__fork_generation())
 		return;
 	eider__lock_take(&tp->executor->txn_lock);
 	unpin_locked(tp, t);
@@ -204,6 +207,8 @@ int eider_txn_pool_forget(struct eider_txn_pool *tp, const char *name)
 
 	if (!tp || !name)
 		return -EINVAL;
+	if (tp->executor->generation != eider__fork_generation())
+		return -ECHILD;
 	eider__lock_take(&tp->executor->txn_lock);
 	t = eider__txn_find_bound_locked(tp, name);
 	if (t) {
@@ -332,7 +337,7 @@ void eider_txn_pool_free(struct eider_txn_pool *tp)
 {
 	struct eider_executor *e;
 
-	if (!tp)
+	if (!tp || tp->executor->generation != eider__fork_generation())
 		return;
 	e = tp->executor;
 	eider__lock_take(&e->txn_lock);
