@@ -164,7 +164,8 @@ static void measure_calls(unsigned int workers)
 	perf_check(eider_loop_free(loop), "eider_loop_free");
 	eider_executor_free(executor);
 
-	snprintf(parameter, sizeof(parameter), "workers=%u,fibers=%d", workers, FIBERS);
+	snprintf(parameter, sizeof(parameter), "workers=%u,fibers=%d", workers,
+		 FIBERS);
 	perf_print("fiber_call", "eider", parameter, pump_jobs_per_second(&fibers),
 		   "jobs/s");
 	perf_print("fiber_call", "callback", parameter,
@@ -196,7 +197,8 @@ int main(int argc, char **argv)
 	perf_check(eider_executor_new(NULL, &executor), "eider_executor_new");
 	perf_check(eider_loop_new(executor, NULL, &loop), "eider_loop_new");
 	print_with_call("fiber_yield", "fibers=1", measure_yield(loop, 1), call);
-	print_with_call("fiber_yield", "fibers=1000", measure_yield(loop, 1000), call);
+	print_with_call("fiber_yield", "fibers=1000", measure_yield(loop, 1000),
+			call);
 	print_with_call("fiber_spawn_join", "empty", measure_spawn(loop), call);
 	perf_check(eider_loop_free(loop), "eider_loop_free");
 	eider_executor_free(executor);

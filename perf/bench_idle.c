@@ -134,7 +134,8 @@ int main(int argc, char **argv)
 	close(stop_fd);
 	free(threads);
 
-	snprintf(parameter, sizeof(parameter), "loops=%ld,seconds=%ld", loops, seconds);
+	snprintf(parameter, sizeof(parameter), "loops=%ld,seconds=%ld", loops,
+		 seconds);
 	perf_print("idle_cpu", "eider", parameter, after.us - before.us, "us");
 	perf_print("idle_switches", "eider", parameter,
 		   (double)(after.switches - before.switches), "switches");

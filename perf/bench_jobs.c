@@ -38,7 +38,9 @@ int main(int argc, char **argv)
 
 	snprintf(parameter, sizeof(parameter), "workers=%u,inflight=%u",
 		 options.workers_max, pump.in_flight);
-	perf_print("jobs", "eider", parameter, pump_jobs_per_second(&pump), "jobs/s");
-	perf_print("jobs_cpu", "eider", parameter, pump_cpu_per_job(&pump), "ns/job");
+	perf_print("jobs", "eider", parameter, pump_jobs_per_second(&pump),
+		   "jobs/s");
+	perf_print("jobs_cpu", "eider", parameter, pump_cpu_per_job(&pump),
+		   "ns/job");
 	return 0;
 }

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	sem_init(&gate, 0, 0);
 	perf_check(eider_executor_new(&options, &executor), "eider_executor_new");
 	perf_check(eider_loop_new(executor, &options, &loop), "eider_loop_new");
-	start(loop, 2);			/* the workers' own memory is not theirs */
+	start(loop, 2); /* the workers' own memory is not theirs */
 	finish(loop);
 	before = resident();
 	start(loop, fibers);

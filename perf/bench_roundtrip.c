@@ -23,10 +23,10 @@
 #include "measure.h"
 
 struct trip {
-	struct eider_job job;		/* first: the callback is given its future */
+	struct eider_job job; /* first: the callback is given its future */
 	struct eider_op pause;
 	struct __kernel_timespec gap;
-	int64_t *ns;			/* of the round trips */
+	int64_t *ns; /* of the round trips */
 	size_t count, done;
 	int64_t began;
 	struct perf_moment start, end;
@@ -61,7 +61,8 @@ static void start_after_gap(void)
 
 	perf_check(sqe ? 0 : -1, "eider_sqe");
 	io_uring_prep_timeout(sqe, &trip.gap, 0, 0);
-	perf_check(eider_on_done(&trip.pause.future, on_pause_over), "eider_on_done");
+	perf_check(eider_on_done(&trip.pause.future, on_pause_over),
+		   "eider_on_done");
 }
 
 static void on_done(struct eider_future *f)

@@ -82,10 +82,13 @@ int main(int argc, char **argv)
 	run(&p);
 	perf_check(uv_loop_close(uv_default_loop()), "uv_loop_close");
 
-	snprintf(text, sizeof(text), "workers=%ld,inflight=%u", workers, p.in_flight);
-	perf_print("jobs", "libuv", text, (double)p.count * 1e9 /
-		   (double)(p.end.wall_ns - p.start.wall_ns), "jobs/s");
+	snprintf(text, sizeof(text), "workers=%ld,inflight=%u", workers,
+		 p.in_flight);
+	perf_print("jobs", "libuv", text,
+		   (double)p.count * 1e9 / (double)(p.end.wall_ns - p.start.wall_ns),
+		   "jobs/s");
 	perf_print("jobs_cpu", "libuv", text,
-		   (double)(p.end.cpu_ns - p.start.cpu_ns) / (double)p.count, "ns/job");
+		   (double)(p.end.cpu_ns - p.start.cpu_ns) / (double)p.count,
+		   "ns/job");
 	return 0;
 }

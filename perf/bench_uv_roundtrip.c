@@ -15,7 +15,7 @@ struct trip {
 	uv_work_t work;
 	uv_timer_t pause;
 	uint64_t gap_ms;
-	int64_t *ns;			/* of the round trips */
+	int64_t *ns; /* of the round trips */
 	size_t count, done;
 	int64_t began;
 	struct perf_moment start, end;
@@ -53,7 +53,8 @@ static void on_done(uv_work_t *work, int status)
 	if (trip.done == trip.count)
 		perf_now(&trip.end);
 	else if (trip.gap_ms)
-		perf_check(uv_timer_start(&trip.pause, on_pause_over, trip.gap_ms, 0),
+		perf_check(uv_timer_start(&trip.pause, on_pause_over, trip.gap_ms,
+					  0),
 			   "uv_timer_start");
 	else
 		start();

@@ -34,8 +34,8 @@ void perf_now(struct perf_moment *ret_moment)
 void perf_print(const char *name, const char *system, const char *parameter,
 		double value, const char *unit)
 {
-	printf("%s %s %s %.*f %s\n", name, system, parameter,
-	       value < 1000 ? 3 : 0, value, unit);
+	printf("%s %s %s %.*f %s\n", name, system, parameter, value < 1000 ? 3 : 0,
+	       value, unit);
 	fflush(stdout);
 }
 
@@ -55,7 +55,8 @@ void perf_print_times(const char *name, const char *system, const char *paramete
 	snprintf(line, sizeof(line), "%s_p50", name);
 	perf_print(line, system, parameter, (double)ns[n / 2] / 1000, "us");
 	snprintf(line, sizeof(line), "%s_p99", name);
-	perf_print(line, system, parameter, (double)ns[n - 1 - n / 100] / 1000, "us");
+	perf_print(line, system, parameter, (double)ns[n - 1 - n / 100] / 1000,
+		   "us");
 }
 
 long perf_arg(int argc, char **argv, int i, long otherwise)
@@ -67,7 +68,8 @@ long perf_arg(int argc, char **argv, int i, long otherwise)
 		return otherwise;
 	n = strtol(argv[i], &end, 10);
 	if (*end || n < 1) {
-		fprintf(stderr, "%s: '%s' is not a number above 0\n", argv[0], argv[i]);
+		fprintf(stderr, "%s: '%s' is not a number above 0\n", argv[0],
+			argv[i]);
 		exit(2);
 	}
 	return n;

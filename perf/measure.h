@@ -17,7 +17,7 @@
 /* A moment: the clock, and what the process has used so far. */
 struct perf_moment {
 	int64_t wall_ns;
-	int64_t cpu_ns;			/* user and system, all threads */
+	int64_t cpu_ns; /* user and system, all threads */
 };
 
 void perf_now(struct perf_moment *ret_moment);

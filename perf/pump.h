@@ -14,7 +14,7 @@
 struct pump {
 	/* Set by the caller. */
 	unsigned int in_flight;
-	uint64_t count;			/* jobs that are measured */
+	uint64_t count; /* jobs that are measured */
 
 	/* The answer. */
 	struct perf_moment start, end;
@@ -22,7 +22,7 @@ struct pump {
 	/* Private. */
 	uint64_t started;
 	uint64_t done;
-	uint64_t warm;			/* jobs before those that are measured */
+	uint64_t warm; /* jobs before those that are measured */
 };
 
 /* Runs @loop until all is done. */

@@ -112,24 +112,36 @@ bool eider__backlog_remove(struct eider__backlog *b, struct eider_job *job)
 	return true;
 }
 
-struct eider_job *eider__backlog_take_of(struct eider__backlog *b,
-					 const struct eider_loop *loop)
+struct eider_link *eider__backlog_take_of(struct eider__backlog *b,
+					  const struct eider_loop *loop,
+					  unsigned int *ret_left)
 {
+	struct eider_link *taken = NULL, **end = &taken;
+	struct eider_job *job;
+	struct eider_future *f, *next;
+	unsigned int left = 0;
+
 	for (uint32_t at = b->head; at != b->tail; at++) {
-		struct eider_job *job = *slot_of(b, at);
-
-		if (job && job->future._loop == loop) {
-			*slot_of(b, at) = NULL;
-			return job;
+		job = *slot_of(b, at);
+		if (!job || job->future._loop != loop) {
+			left += job != NULL;
+			continue;
 		}
+		*slot_of(b, at) = NULL;
+		*end = &job->future._link;
+		end = &job->future._link._next;
 	}
-	for (struct eider_future *f = b->rest.first; f; f = eider__queue_next(f)) {
-		struct eider_job *job = eider__job_of(&f->_link);
-
-		if (f->_loop == loop) {
-			remove_from_rest(b, job);
-			return job;
+	for (f = b->rest.first; f; f = next) {
+		next = eider__queue_next(f);
+		if (f->_loop != loop) {
+			left++;
+			continue;
 		}
+		remove_from_rest(b, eider__job_of(&f->_link));
+		*end = &f->_link;
+		end = &f->_link._next;
 	}
-	return NULL;
+	*end = NULL;
+	*ret_left = left;
+	return taken;
 }

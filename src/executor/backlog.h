@@ -35,8 +35,9 @@ unsigned int eider__backlog_take(struct eider__backlog *b, struct eider_job **jo
 /* Take out @job: true if it was there. It may be anywhere, but not be done. */
 bool eider__backlog_remove(struct eider__backlog *b, struct eider_job *job);
 
-/* Take out one of @loop's, or NULL. */
-struct eider_job *eider__backlog_take_of(struct eider__backlog *b,
-					 const struct eider_loop *loop);
+/* Take out all of @loop's, linked by their futures' links. How many are left. */
+struct eider_link *eider__backlog_take_of(struct eider__backlog *b,
+					  const struct eider_loop *loop,
+					  unsigned int *ret_left);
 
 #endif

@@ -165,14 +165,17 @@ bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
 void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
 		       struct eider__running *running)
 {
-	struct eider_job *job;
+	struct eider_link *l, *next;
+	unsigned int left;
 	bool start;
 
 	eider__lock_take(&p->lock);
 	eider__worker_leave_locked(p, loop, running);
-	while ((job = eider__backlog_take_of(&p->backlog, loop))) {
-		eider__store_relaxed(&p->queued, p->queued - 1);
-		eider__future_complete(&job->future, -ECANCELED);
+	l = eider__backlog_take_of(&p->backlog, loop, &left);
+	eider__store_relaxed(&p->queued, left);
+	for (; l; l = next) {
+		next = l->_next;
+		eider__future_complete(eider__future_of(l), -ECANCELED);
 	}
 	start = p->queued && eider__pool_summon_locked(p);
 	eider__lock_give(&p->lock);

@@ -104,7 +104,6 @@ static bool sleep_locked(struct eider__worker *me)
 	eider__store_relaxed(&p->idle, p->idle - 1);
 	if (p->wakes)
 		p->wakes--;
-	me->was_idle = true;
 	return woken;
 }
 
@@ -156,6 +155,7 @@ static struct eider_job *take(struct eider__worker *me)
 	eider__store_relaxed(&me->busy, false);
 	job = wait_for_job_locked(me);
 	eider__store_relaxed(&me->busy, job != NULL);
+	me->first = true;
 	if (job && (p->queued || me->taken))
 		start = eider__pool_summon_locked(p);
 	if (!job && !p->single)
@@ -177,11 +177,11 @@ static void show(struct eider__worker *me, struct eider_job *job, uint32_t flags
 	eider__watched_begin_job(&me->watched, job->fn,
 				 flags & EIDER__JOB_NAMED ? job->name : NULL,
 				 eider__load_relaxed(&me->pool->context));
-	if (me->was_idle) {
+	if (me->first) {
 		/* Full, before the look at parked: see observe/watchdog.c. */
 		eider__store_full(&me->watched.beat, me->watched.beat);
 		eider__watchdog_busy(&me->pool->executor->watchdog);
-		me->was_idle = false;
+		me->first = false;
 	}
 }
 
@@ -191,18 +191,34 @@ static void show_end(struct eider__worker *me)
 	eider__store_release(&me->job, NULL);
 }
 
-static long run_fn(struct eider__worker *me, struct eider_job *job)
+/*
+ * 0: run @job. Else it is not run, and that is its result. RUNNING is set only on one
+ * that was not cancelled, so the hook is called only for a function that is begun.
+ */
+static long begin(struct eider_job *job, uint32_t *ret_flags)
 {
-	uint32_t flags = eider__load_relaxed(&job->future._flags);
-	long result;
+	uint32_t *word = &job->future._flags;
+	uint32_t flags = eider__load_acquire(word);
 
-	if (flags & EIDER__JOB_INTERRUPTIBLE)
-		flags = eider__or_acq_rel(&job->future._flags, EIDER__JOB_RUNNING);
-	if (flags & EIDER__JOB_CANCELLED)
-		return flags & EIDER__JOB_EXPIRED ? -ETIME : -ECANCELED;
 	/* Its loop may be too busy to have noticed. */
 	if ((flags & EIDER__JOB_TIMED) && eider_now() >= job->deadline)
 		return -ETIME;
+	do {
+		if (flags & EIDER__JOB_CANCELLED)
+			return flags & EIDER__JOB_EXPIRED ? -ETIME : -ECANCELED;
+	} while ((flags & EIDER__JOB_INTERRUPTIBLE) &&
+		 !eider__cas_acq_rel(word, &flags, flags | EIDER__JOB_RUNNING));
+	*ret_flags = flags;
+	return 0;
+}
+
+static long run_fn(struct eider__worker *me, struct eider_job *job)
+{
+	uint32_t flags;
+	long result = begin(job, &flags);
+
+	if (result < 0)
+		return result;
 	show(me, job, flags);
 	result = job->fn(job->arg);
 	if (flags & EIDER__JOB_INTERRUPTIBLE)
@@ -296,7 +312,6 @@ int eider__worker_start(struct eider_pool *p)
 	if (!w)
 		goto uncount;
 	w->pool = p;
-	w->was_idle = true;
 	w->watched.queued = &p->queued;
 	w->watched.held = (void *const *)w->slots;
 	w->watched.held_max = EIDER__WORKER_BATCH;

@@ -36,7 +36,7 @@ struct eider__worker {
 
 	/* Its own. */
 	long start_error;
-	bool was_idle;
+	bool first;			/* job since it last took some */
 };
 
 /* The worker of the calling thread, or NULL. Not inlined into fibers: jobs only. */

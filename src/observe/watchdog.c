@@ -6,8 +6,10 @@
  * that has run since then. So nobody who runs something has to read a clock, and an
  * age is exact to a quarter of the limit.
  *
- * Parked. After a second in which nothing ran it sleeps until somebody becomes
- * busy: an idle executor uses no CPU. The hand-over is the same pair of stores and
+ * Parked. After a second, and two looks, in which nothing ran it sleeps until somebody
+ * becomes busy: an idle executor uses no CPU. A worker says so for the first of what it
+ * has taken, so between two looks at most one batch is begun that nobody announced.
+ * The hand-over is the same pair of stores and
  * loads as in loop/inbox.c, all in the total order:
  *
  *	busy thread			watchdog
@@ -174,6 +176,7 @@ static void *watch(void *arg)
 {
 	struct eider__watchdog *w = arg;
 	struct report reports[REPORTS_PER_LOOK];
+	int64_t park_after = at_least(PARK_AFTER_NS, w->period_ns * 2);
 	int64_t last_busy = eider_now();
 	unsigned int n;
 	bool busy;
@@ -189,7 +192,7 @@ static void *watch(void *arg)
 		}
 		if (busy)
 			last_busy = eider_now();
-		if (eider_now() - last_busy < PARK_AFTER_NS) {
+		if (eider_now() - last_busy < park_after) {
 			eider__cond_wait(&w->change, &w->lock,
 					 eider_after(w->period_ns));
 			continue;
