@@ -22,9 +22,10 @@
  * it is chance, so that those who met do not meet again.
  *
  * Cancelled fibers. A cancellation is delivered to one wait. If that is the body's,
- * the rest waits in peace; if it is the commit's, the job is taken out of the queue
- * and nothing was committed; if it is the roll back's, it is started again until it
- * ran. Should it not be accepted at all (shut down), the end of the lease does it.
+ * the rest waits in peace; if it is the commit's, the job either ran already, or is
+ * taken out and nothing was committed; if it is the roll back's, it is started again
+ * until it ran. Should it not be accepted at all (shut down), the end of the lease
+ * does it.
  *
  * Interrupting. The hook runs on the loop, and finds the connection in the call once
  * the call's function may use it. It may come between two statements: engines

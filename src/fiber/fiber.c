@@ -74,7 +74,7 @@ static struct eider_fiber *get_fiber(struct eider__fibers *fs)
 	struct eider_link *next;
 
 	if (!fiber)
-		return eider__alloc(sizeof(*fiber));
+		return eider__alloc_aligned(64, sizeof(*fiber));
 	next = fiber->ready._next;
 	fs->free = next ? eider__container(next, struct eider_fiber, ready) : NULL;
 	return fiber;
@@ -122,11 +122,6 @@ static const struct eider_kind ready_kind = { .run = run_ready };
 void eider__fiber_wake(struct eider_fiber *fiber)
 {
 	eider__loop_ready(fiber->future._loop, &fiber->ready);
-}
-
-void eider__fiber_suspend(struct eider_fiber *fiber)
-{
-	eider__switch_to(&fiber->at, &fiber->future._loop->fibers->home);
 }
 
 static void enter(void *arg)

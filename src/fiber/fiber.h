@@ -14,22 +14,22 @@
 struct eider_context;
 
 struct eider_fiber {
-	/* Home thread only, all of it. */
+	/* Home thread only, all of it. What each wait touches is in two cache lines. */
 	struct eider_future future;	/* for its result */
-	struct eider_link ready;	/* to be resumed */
 	struct eider__switch at;	/* where it is, while it does not run */
-	struct eider__stack *stack;	/* NULL once it has returned */
-	eider_fn *fn;
-	void *arg;
+	eider_fn *fn;			/* NULL once it has returned */
 	const char *name;
 	struct eider_future *const *awaited;	/* what cancelling it cancels */
 	size_t awaited_count;
 	bool cancel_due;		/* asked while it awaited nothing */
 	bool detached;
-	struct eider_node all;		/* that are not free */
+	struct eider_context *context;	/* it is in, counted: executor/context.h */
 
-	/* The transaction context it is in, counted; see executor/context.h. */
-	struct eider_context *context;
+	/* And what few do. */
+	void *arg;
+	struct eider__stack *stack;	/* NULL once it has returned */
+	struct eider_link ready;	/* to be resumed */
+	struct eider_node all;		/* that are not free */
 
 	/* Under the executor's txn_lock: see executor/deadlock.c. */
 	struct eider__lease_wait *lease_wait;
@@ -84,7 +84,11 @@ static inline void eider__fiber_prefetch(const struct eider_fiber *fiber)
 }
 
 /* [fiber] Sleep until somebody resumes the fiber; its future's waiter does. */
-void eider__fiber_suspend(struct eider_fiber *fiber);
+static inline __attribute__((always_inline)) void
+eider__fiber_suspend(struct eider_fiber *fiber)
+{
+	eider__switch_to(&fiber->at, &fiber->future._loop->fibers->home);
+}
 /*
  * [fiber] eider_await() that a cancellation of the fiber does not touch; that is
  * kept for the next wait.

@@ -1,42 +1,24 @@
 /*
  * switch.c - see switch.h
  *
- * A suspended stack, x86-64 and aarch64:
+ * A suspended stack:
  *
- *	sp ->	callee-saved registers, in the order of the pops
- *		address to go on at
- *		...
+ *	x86-64	sp ->	address to go on at
+ *			frame pointer
+ *			128 bytes that belong to the compiler
+ *		(all other registers: the compiler saves what it needs)
+ *	aarch64	sp ->	callee-saved registers, the address to go on at among them
  *
- * A new one looks the same: the registers hold entry and arg, and the address is
- * that of a thunk that calls entry(arg). The thunk's frame says to unwinders that
- * there is nothing above it.
+ * A new one goes on at a thunk that calls entry(arg), which it finds on the stack or
+ * in registers. The thunk's frame tells unwinders that there is nothing above it.
  */
 #include "switch.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define WITH_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WITH_TSAN 1
-#endif
-#endif
-
-#ifdef WITH_ASAN
+#ifdef EIDER_WITH_ASAN
 #include <pthread.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef WITH_TSAN
-#include <sanitizer/tsan_interface.h>
 #endif
 #if defined(__has_include)
 #if __has_include(<valgrind/valgrind.h>)
@@ -45,8 +27,6 @@
 #endif
 
 #if !EIDER_USE_UCONTEXT
-/* Store sp to *from, load it from to; both sides' registers are on their stacks. */
-void eider__switch_stacks(void **from, void *to);
 void eider__switch_thunk(void);
 #endif
 
@@ -54,38 +34,16 @@ void eider__switch_thunk(void);
 
 __asm__(".text\n"
 	".p2align 4\n"
-	".globl eider__switch_stacks\n"
-	".hidden eider__switch_stacks\n"
-	".type eider__switch_stacks, @function\n"
-	"eider__switch_stacks:\n"
-	"	.cfi_startproc\n"
-	"	pushq %rbp\n"
-	"	pushq %rbx\n"
-	"	pushq %r12\n"
-	"	pushq %r13\n"
-	"	pushq %r14\n"
-	"	pushq %r15\n"
-	"	movq %rsp, (%rdi)\n"
-	"	movq %rsi, %rsp\n"
-	"	popq %r15\n"
-	"	popq %r14\n"
-	"	popq %r13\n"
-	"	popq %r12\n"
-	"	popq %rbx\n"
-	"	popq %rbp\n"
-	"	popq %rcx\n"
-	"	jmp *%rcx\n"
-	"	.cfi_endproc\n"
-	".size eider__switch_stacks, . - eider__switch_stacks\n"
-	".p2align 4\n"
 	".globl eider__switch_thunk\n"
 	".hidden eider__switch_thunk\n"
 	".type eider__switch_thunk, @function\n"
 	"eider__switch_thunk:\n"
 	"	.cfi_startproc\n"
 	"	.cfi_undefined rip\n"
-	"	movq %r13, %rdi\n"
-	"	callq *%r12\n"
+	"	popq %rax\n"
+	"	popq %rdi\n"
+	"	xorl %ebp, %ebp\n"
+	"	callq *%rax\n"
 	"	ud2\n"
 	"	.cfi_endproc\n"
 	".size eider__switch_thunk, . - eider__switch_thunk\n");
@@ -94,15 +52,11 @@ static void *new_stack(char *top, void (*entry)(void *), void *arg)
 {
 	void **sp = (void **)((uintptr_t)top & ~(uintptr_t)15);
 
-	*--sp = NULL;			/* the thunk starts 16-byte aligned */
+	*--sp = NULL;			/* the thunk calls from 16-byte aligned */
 	*--sp = NULL;
+	*--sp = arg;
+	*--sp = (void *)(uintptr_t)entry;
 	*--sp = (void *)(uintptr_t)eider__switch_thunk;
-	*--sp = NULL;			/* rbp: the end of the frame chain */
-	*--sp = NULL;			/* rbx */
-	*--sp = (void *)(uintptr_t)entry;	/* r12 */
-	*--sp = arg;			/* r13 */
-	*--sp = NULL;			/* r14 */
-	*--sp = NULL;			/* r15 */
 	return sp;
 }
 
@@ -172,10 +126,10 @@ static void *new_stack(char *top, void (*entry)(void *), void *arg)
 void eider__switch_init_home(struct eider__switch *s)
 {
 	memset(s, 0, sizeof(*s));
-#ifdef WITH_TSAN
+#ifdef EIDER_WITH_TSAN
 	s->tsan_fiber = __tsan_get_current_fiber();
 #endif
-#ifdef WITH_ASAN
+#ifdef EIDER_WITH_ASAN
 	pthread_attr_t attr;
 
 	if (!pthread_getattr_np(pthread_self(), &attr)) {
@@ -202,8 +156,10 @@ void eider__switch_init(struct eider__switch *s, void *bottom, size_t bytes,
 			void (*entry)(void *), void *arg)
 {
 	memset(s, 0, sizeof(*s));
+#ifdef EIDER_WITH_ASAN
 	s->bottom = bottom;
 	s->bytes = bytes;
+#endif
 #if EIDER_USE_UCONTEXT
 	getcontext(&s->uc);
 	s->uc.uc_stack.ss_sp = bottom;
@@ -217,7 +173,7 @@ void eider__switch_init(struct eider__switch *s, void *bottom, size_t bytes,
 #else
 	s->sp = new_stack((char *)bottom + bytes, entry, arg);
 #endif
-#ifdef WITH_TSAN
+#ifdef EIDER_WITH_TSAN
 	s->tsan_fiber = __tsan_create_fiber(0);
 #endif
 #ifdef VALGRIND_STACK_REGISTER
@@ -228,7 +184,7 @@ void eider__switch_init(struct eider__switch *s, void *bottom, size_t bytes,
 void eider__switch_release(struct eider__switch *s)
 {
 	(void)s;
-#ifdef WITH_TSAN
+#ifdef EIDER_WITH_TSAN
 	__tsan_destroy_fiber(s->tsan_fiber);
 #endif
 #ifdef VALGRIND_STACK_DEREGISTER
@@ -236,44 +192,11 @@ void eider__switch_release(struct eider__switch *s)
 #endif
 }
 
-static inline __attribute__((always_inline)) void
-switch_bare(struct eider__switch *from, struct eider__switch *to)
-{
-#ifdef WITH_TSAN
-	__tsan_switch_to_fiber(to->tsan_fiber, 0);
-#endif
-#if EIDER_USE_UCONTEXT
-	swapcontext(&from->uc, &to->uc);
-#else
-	eider__switch_stacks(&from->sp, to->sp);
-#endif
-}
-
-void eider__switch_to(struct eider__switch *from, struct eider__switch *to)
-{
-#ifdef WITH_ASAN
-	__sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->bytes);
-#endif
-	switch_bare(from, to);
-#ifdef WITH_ASAN
-	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
-#endif
-}
-
-void eider__switch_last(struct eider__switch *from, struct eider__switch *to)
-{
-#ifdef WITH_ASAN
-	__sanitizer_start_switch_fiber(NULL, to->bottom, to->bytes);
-#endif
-	switch_bare(from, to);
-	__builtin_unreachable();
-}
-
 void eider__switch_arrived(struct eider__switch *here, struct eider__switch *from)
 {
 	(void)here;
 	(void)from;
-#ifdef WITH_ASAN
+#ifdef EIDER_WITH_ASAN
 	__sanitizer_finish_switch_fiber(here->fake_stack, NULL, NULL);
 #endif
 }

@@ -8,10 +8,10 @@
  *
  *	model				inbox.c
  *	-----				-------
- *	inbox				head: how many items are linked there
+ *	inbox				tail, less taken: how many places are given out
  *	state				state
  *	bells				CQEs of the doorbell on the loop's ring
- *	push, P2 P3 P4			eider__inbox_post()
+ *	push, P2 P3 P4			eider__inbox_post(); push is P1
  *	L1 to L5			loop.c: sleep_until(), reap()
  *
  * Checked
