@@ -128,8 +128,9 @@ EIDER_API void eider_declare_atomic(struct eider_atomic *a);
 		eider_declare_atomic(&eider_atomic_##f);                       \
 	}
 
-/* [any] Was @fn declared atomic? */
+/* [any] Was @fn declared atomic? And the name it was declared with, or NULL. */
 EIDER_API bool eider_is_transactional(eider_fn *fn);
+EIDER_API const char *eider_atomic_name(eider_fn *fn);
 
 #ifdef __cplusplus
 }

@@ -345,7 +345,7 @@ long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg)
 		return -EPERM;
 	begin_use(db);
 	eider_job_init(job, run_call, &call);
-	job->name = "database call";
+	job->name = eider_atomic_name(fn) ? eider_atomic_name(fn) : "database call";
 	job->interrupt = interrupt_call;
 	if (eider_txn_id())
 		result = call_in_context(&call);

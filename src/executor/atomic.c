@@ -33,7 +33,7 @@ void eider_declare_atomic(struct eider_atomic *a)
 	} while (!eider__cas_acq_rel(head, &first, a));
 }
 
-const char *eider__atomic_name(eider_fn *fn)
+const char *eider_atomic_name(eider_fn *fn)
 {
 	struct eider_atomic *a = eider__load_acquire(bucket_of(fn));
 
@@ -44,5 +44,5 @@ const char *eider__atomic_name(eider_fn *fn)
 
 bool eider_is_transactional(eider_fn *fn)
 {
-	return eider__atomic_name(fn) != NULL;
+	return eider_atomic_name(fn) != NULL;
 }

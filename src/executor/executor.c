@@ -168,9 +168,12 @@ static int probe(struct eider_executor *e)
 {
 	int err = eider__features_probe(&e->features, &e->options);
 
-	if (err == -ENOSYS || err == -EPERM || err == -EACCES)
-		fprintf(stderr, "eider: io_uring is refused: %s\n",
-			eider_strerror(err));
+	if (err == -EPERM || err == -EACCES)
+		fprintf(stderr, "eider: io_uring is forbidden, by sysctl "
+			"kernel.io_uring_disabled or by a seccomp profile, such as a "
+			"container's: allow it there\n");
+	else if (err == -ENOSYS)
+		fprintf(stderr, "eider: %s\n", eider_strerror(err));
 	e->in_use = eider__features_in_use(&e->features);
 	return err;
 }

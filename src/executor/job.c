@@ -217,11 +217,6 @@ void eider__job_reject(struct eider_job *job)
 	job->future._loop = NULL;	/* awaiting it is an error, not for ever */
 }
 
-const char *eider__job_name(const struct eider_job *job)
-{
-	return job->name ? job->name : eider__atomic_name(job->fn);
-}
-
 /* The rule: see eider/job.h. NULL for an atomic job in no context. */
 static int choose_lane(struct eider_loop *loop, struct eider_job *job,
 		       struct eider_lane **ret)

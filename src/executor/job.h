@@ -98,10 +98,4 @@ struct eider__running {
 	unsigned int count;		/* these, and those asked before */
 };
 
-/* What to call @job in reports, or NULL. */
-const char *eider__job_name(const struct eider_job *job);
-
-/* The name @fn was declared with, or NULL. [any] */
-const char *eider__atomic_name(eider_fn *fn);
-
 #endif

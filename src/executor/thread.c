@@ -207,7 +207,7 @@ static bool look(const struct eider_thread *t, struct eider__watched_now *ret,
 
 static const char *name_of(const struct eider__watched_now *now)
 {
-	const char *name = now->name ? now->name : eider__atomic_name(now->fn);
+	const char *name = now->name ? now->name : eider_atomic_name(now->fn);
 
 	return name ? name : "job";
 }

@@ -315,7 +315,7 @@ int eider__worker_start(struct eider_pool *p)
 	w->watched.queued = &p->queued;
 	w->watched.held = (void *const *)w->slots;
 	w->watched.held_max = EIDER__WORKER_BATCH;
-	w->watched.name_of = eider__atomic_name;
+	w->watched.name_of = eider_atomic_name;
 	name_thread(w, eider__add_relaxed(&p->serial, 1) + 1);
 	err = eider__poster_init(&w->poster, executor->features.doorbell);
 	if (err < 0)
