@@ -5,7 +5,7 @@
  * thread, in order, and nobody else's do: so they share what that thread owns,
  * as a rule one database connection.
  *
- *	int err;
+ *	int err = 0;
  *
  *	EIDER_TXN(err, NULL, EIDER_NEVER) {
  *		eider_call(debit, &t);

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,16 +31,31 @@ enum {
 static struct sigaction before;
 static __thread void *signal_stack;
 
+/* In a handler there is no printf(). */
+static void put(const char *text)
+{
+	(void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+static void put_number(size_t n)
+{
+	char digits[24];
+	char *p = digits + sizeof(digits);
+
+	*--p = 0;
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	put(p);
+}
+
 static void say(const struct eider_fiber *fiber, size_t bytes)
 {
-	char line[200];
-	int n = snprintf(line, sizeof(line),
-			 "eider: fiber '%s' overflowed its stack of %zu bytes; "
-			 "raise stack_bytes or move the work into a job\n",
-			 fiber->name ? fiber->name : "unnamed", bytes);
-
-	if (n > 0)
-		(void)!write(STDERR_FILENO, line, (size_t)n);
+	put("eider: fiber '");
+	put(fiber->name ? fiber->name : "unnamed");
+	put("' overflowed its stack of ");
+	put_number(bytes);
+	put(" bytes; raise stack_bytes or move the work into a job\n");
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context)

@@ -148,7 +148,7 @@ static void probe_guard(struct eider_features *f)
 static int make_round_trip(struct eider__ring *home, struct eider__bell *bell,
 			   struct eider__poster *poster)
 {
-	struct io_uring_cqe cqe;
+	struct eider__cqe cqe;
 	int err = eider__bell_arm(bell, home);
 
 	if (!err)

@@ -158,7 +158,7 @@ static void reap_inbox(struct eider_loop *loop)
 
 static void reap_ring(struct eider_loop *loop)
 {
-	struct io_uring_cqe cqe;
+	struct eider__cqe cqe;
 
 	if (!eider__shots_settle(loop))
 		return;

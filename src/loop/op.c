@@ -200,7 +200,7 @@ static void run_shot(struct eider_link *l)
 
 static const struct eider_kind shot_kind = { .run = run_shot };
 
-static bool keep_shot(struct eider_op *op, const struct io_uring_cqe *cqe)
+static bool keep_shot(struct eider_op *op, const struct eider__cqe *cqe)
 {
 	struct eider_loop *loop = op->future._loop;
 	struct eider_shot *shot = eider__shot_get(&loop->shots);
@@ -233,7 +233,7 @@ static void end_by_notification(struct eider_op *op)
 	eider__shot_put(&op->future._loop->shots, shot);
 }
 
-static void end(struct eider_op *op, const struct io_uring_cqe *cqe)
+static void end(struct eider_op *op, const struct eider__cqe *cqe)
 {
 	op->_bits |= ENDED;
 	op->flags = cqe->flags;
@@ -244,7 +244,7 @@ static void end(struct eider_op *op, const struct io_uring_cqe *cqe)
 		op->future._u.result = -ETIME;
 }
 
-bool eider__op_reap(struct eider_loop *loop, const struct io_uring_cqe *cqe)
+bool eider__op_reap(struct eider_loop *loop, const struct eider__cqe *cqe)
 {
 	uint64_t address = cqe->user_data & ~(uint64_t)EIDER__TAG_MASK;
 	struct eider_op *op = (struct eider_op *)(uintptr_t)address;
@@ -273,7 +273,7 @@ bool eider__op_reap(struct eider_loop *loop, const struct io_uring_cqe *cqe)
 
 bool eider__shots_settle(struct eider_loop *loop)
 {
-	struct io_uring_cqe cqe = loop->shots.held;
+	struct eider__cqe cqe = loop->shots.held;
 
 	if (!loop->shots.is_held)
 		return true;

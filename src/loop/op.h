@@ -10,7 +10,7 @@
  * [loop] A CQE of an op, or of the request to cancel one. False if there was no
  * memory to keep it: it is held, and nothing more may be reaped for now.
  */
-bool eider__op_reap(struct eider_loop *loop, const struct io_uring_cqe *cqe);
+bool eider__op_reap(struct eider_loop *loop, const struct eider__cqe *cqe);
 
 /* [loop] Deal with a held CQE; false if it still must be held. */
 bool eider__shots_settle(struct eider_loop *loop);

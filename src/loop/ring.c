@@ -219,13 +219,15 @@ bool eider__ring_has_work(struct eider__ring *r)
 	       io_uring_sq_ready(&r->uring);
 }
 
-bool eider__ring_next(struct eider__ring *r, struct io_uring_cqe *ret)
+bool eider__ring_next(struct eider__ring *r, struct eider__cqe *ret)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head;
 
 	io_uring_for_each_cqe(&r->uring, head, cqe) {
-		*ret = *cqe;
+		ret->user_data = cqe->user_data;
+		ret->res = cqe->res;
+		ret->flags = cqe->flags;
 		io_uring_cq_advance(&r->uring, 1);
 		/* liburing's own, where the kernel has no EXT_ARG. */
 		if (ret->user_data == LIBURING_UDATA_TIMEOUT)

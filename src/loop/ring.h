@@ -30,6 +30,13 @@ enum eider__tag {
 	EIDER__TAG_MASK = 7,
 };
 
+/* A completion; the kernel's own struct has an open end. */
+struct eider__cqe {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+};
+
 struct eider__ring {
 	struct io_uring uring;
 	bool open;
@@ -69,7 +76,7 @@ int eider__ring_wait(struct eider__ring *r, int64_t deadline);
 bool eider__ring_has_work(struct eider__ring *r);
 
 /* The next completion, or false. Each is seen once. */
-bool eider__ring_next(struct eider__ring *r, struct io_uring_cqe *ret);
+bool eider__ring_next(struct eider__ring *r, struct eider__cqe *ret);
 
 /* Post a message CQE to the ring @fd from @r: 0 or -errno. Sleeps for the answer. */
 int eider__ring_message(struct eider__ring *r, int fd, uint64_t user_data);

@@ -25,7 +25,7 @@ struct eider__shots {
 	struct eider_shot *free;
 	struct eider_shot *all;
 	bool is_held;			/* a CQE there was no memory for */
-	struct io_uring_cqe held;
+	struct eider__cqe held;
 };
 
 /* A shot, or NULL: no memory. */
