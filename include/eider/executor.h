@@ -61,7 +61,8 @@ EIDER_API void eider_pool_count(struct eider_pool *pool,
  * [any, not inside a fiber, callback or job if @wait] Accept nothing new (-ESHUTDOWN);
  * with @wait let everything run to its end, without it complete queued jobs with
  * -ECANCELED and waiting contexts with -ESHUTDOWN, and let only what runs end.
- * Sleeps until the threads have ended, or @deadline. 0; -ETIME with jobs still
+ * Sleeps until the threads have ended, or @deadline; between turns of a loop of this
+ * executor it turns that loop meanwhile. 0; -ETIME with jobs still
  * running, each reported as a warning; -EDEADLK where it would wait for itself.
  * May be called again.
  */

@@ -26,68 +26,6 @@
 #include "txn_pool.h"
 #include "worker.h"
 
-__thread struct eider__poster *eider__poster_here;
-
-/* ---- posting ---- */
-
-void eider__executor_add_poster(struct eider_executor *e, struct eider__poster *p)
-{
-	p->executor = e;
-	eider__lock_take(&e->lock);
-	eider__node_append(&e->posters, &p->node);
-	eider__lock_give(&e->lock);
-}
-
-void eider__executor_remove_poster(struct eider_executor *e,
-				   struct eider__poster *p)
-{
-	eider__lock_take(&e->lock);
-	eider__node_remove(&p->node);
-	eider__lock_give(&e->lock);
-}
-
-void eider__executor_wait_posters(struct eider_executor *e, struct eider__inbox *in)
-{
-	eider__lock_take(&e->lock);
-	eider__node_each(node, &e->posters) {
-		struct eider__poster *p =
-			eider__container(node, struct eider__poster, node);
-
-		/* Pairs with the end of eider__inbox_post(). */
-		while (eider__load_acquire(&p->target) == in)
-			sched_yield();
-	}
-	eider__lock_give(&e->lock);
-}
-
-void eider__executor_post(struct eider_executor *e, struct eider_loop *loop,
-			  struct eider_link *link)
-{
-	/* A thread of another executor is a stranger here: nobody would wait for it. */
-	if (eider__poster_here && eider__poster_here->executor == e) {
-		eider__inbox_post(&loop->inbox, eider__poster_here, link);
-		return;
-	}
-	eider__lock_take(&e->janitor_lock);
-	eider__inbox_post(&loop->inbox, &e->janitor, link);
-	eider__lock_give(&e->janitor_lock);
-}
-
-void eider__executor_return_jobs(struct eider_executor *e, struct eider_link *jobs,
-				 long result)
-{
-	while (jobs) {
-		struct eider_link *next = jobs->_next;
-		struct eider_job *job = eider__job_of(jobs);
-
-		job->future._u.result = result;
-		eider__executor_post(e, job->future._loop, jobs);
-		jobs = next;
-	}
-}
-
-/* ---- lifetime ---- */
-
 static void destroy(struct eider_executor *e)
 {
 	struct eider__worker *corpse = eider__load_acquire(&e->corpse);
@@ -327,6 +265,30 @@ bool eider__would_wait_for_itself(const struct eider_executor *e, bool wait,
 	return me && me->pool->executor == e && deadline > eider_now();
 }
 
+/*
+ * What is to end may need this thread's own loop, to leave a context for one. Nothing
+ * wakes the loop when a worker has ended, so it looks from time to time.
+ */
+void eider__turn_while_waiting(struct eider_executor *e,
+			       bool (*is_over)(void *), void *arg, int64_t deadline)
+{
+	struct eider_loop *loop = eider__loop_here;
+
+	if (!loop || loop->executor != e || loop->dispatching)
+		return;
+	while (!is_over(arg) && eider_now() < deadline) {
+		int64_t soon = eider_after(2000000);
+
+		if (eider_loop_turn(loop, soon < deadline ? soon : deadline) < 0)
+			return;
+	}
+}
+
+static bool workers_have_ended(void *arg)
+{
+	return wait_for_workers(arg, 0);
+}
+
 int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadline)
 {
 	if (!e)
@@ -339,6 +301,8 @@ int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadlin
 	set_pools_state(e, wait ? EIDER__POOL_DRAINING : EIDER__POOL_CLOSED);
 	eider__txn_pools_close(e, wait);
 	eider__threads_close(e, wait);
+	if (wait)
+		eider__turn_while_waiting(e, workers_have_ended, e, deadline);
 	if (!wait_for_workers(e, deadline)) {
 		eider__watchdog_report_running(&e->watchdog);
 		return -ETIME;

@@ -95,6 +95,10 @@ void eider__executor_return_jobs(struct eider_executor *e, struct eider_link *jo
 bool eider__would_wait_for_itself(const struct eider_executor *e, bool wait,
 				  int64_t deadline);
 
+/* [any] On the thread of a loop of @e, between turns: turn it until @is_over. */
+void eider__turn_while_waiting(struct eider_executor *e,
+			       bool (*is_over)(void *), void *arg, int64_t deadline);
+
 /* The last act of a worker: to be joined by the next, and free its memory. */
 void eider__executor_bury(struct eider_executor *e, struct eider__worker *w);
 

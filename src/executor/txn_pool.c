@@ -302,6 +302,17 @@ static void report_unfinished(struct eider_txn_pool *tp)
 	eider__watchdog_report_running(&tp->executor->watchdog);
 }
 
+static bool threads_have_ended(void *arg)
+{
+	struct eider_txn_pool *tp = arg;
+	bool ended;
+
+	eider__lock_take(&tp->executor->txn_lock);
+	ended = !tp->thread_count;
+	eider__lock_give(&tp->executor->txn_lock);
+	return ended;
+}
+
 int eider_txn_pool_shutdown(struct eider_txn_pool *tp, bool wait, int64_t deadline)
 {
 	struct eider_executor *e;
@@ -317,6 +328,10 @@ int eider_txn_pool_shutdown(struct eider_txn_pool *tp, bool wait, int64_t deadli
 		return -EDEADLK;
 	eider__lock_take(&e->txn_lock);
 	close_locked(tp, wait);
+	eider__lock_give(&e->txn_lock);
+	if (wait)
+		eider__turn_while_waiting(e, threads_have_ended, tp, deadline);
+	eider__lock_take(&e->txn_lock);
 	while (tp->thread_count && in_time)
 		in_time = eider__cond_wait(&e->txn_change, &e->txn_lock, deadline);
 	left = tp->thread_count;
