@@ -36,6 +36,10 @@
 #endif
 #endif
 
+enum {
+	CQ_MAX = 65536,		/* the kernel's limit, for where it has no CLAMP */
+};
+
 unsigned int eider__ring_flags(enum eider_feature f)
 {
 	switch (f) {
@@ -84,7 +88,7 @@ int eider__ring_init(struct eider__ring *r, unsigned int entries,
 		return -ENOMEM;
 	memset(&params, 0, sizeof(params));
 	params.flags = choose_flags(features);
-	params.cq_entries = entries * 4;
+	params.cq_entries = entries * 4 < CQ_MAX ? entries * 4 : CQ_MAX;
 	err = io_uring_queue_init_params(entries, &r->uring, &params);
 	if (err < 0)
 		return err;
