@@ -39,7 +39,7 @@ LIB_SRC := $(sort $(wildcard src/base/*.c src/loop/*.c src/fiber/*.c \
 SQLITE_SRC := src/db/sqlite.c
 PROGRAM_SRC := $(sort $(wildcard src/programs/*.c))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
-HARNESS_SRC := tests/harness.c
+HARNESS_SRC := tests/harness.c tests/fixtures.c
 BENCH_COMMON := perf/measure.c perf/pump.c
 # The peers' only where their header is.
 BENCH_UV := $(shell echo '\#include <uv.h>' | $(CC) -E -x c - >/dev/null 2>&1 && \

@@ -107,14 +107,22 @@ size_t harness_resident(void);
  *		return 0;
  *	}
  */
-#define HARNESS_FIBER_TEST(name)                                               \
+#define HARNESS_FIBER_TEST(name) HARNESS_FIBER_TEST_WITH(name, NULL)
+
+/* With other options, e.g. &one_worker or HARNESS_OPTIONS(.loops = 2). */
+#define HARNESS_FIBER_TEST_WITH(name, options)                                 \
 	static long name##_body(void *arg);                                    \
 	START_TEST(name)                                                       \
 	{                                                                      \
-		harness_in_loop(name##_body, NULL, NULL);                      \
+		harness_in_loop(name##_body, NULL, options);                   \
 	}                                                                      \
 	END_TEST                                                               \
 	static long name##_body(__attribute__((unused)) void *arg)
+
+/* Options of which one or two matter. */
+#define HARNESS_OPTIONS(...)                                                   \
+	(&(const struct eider_options){ .size = sizeof(struct eider_options),  \
+					__VA_ARGS__ })
 
 /* A connected pair of stream sockets. */
 void harness_socketpair(int ret[2]);

@@ -22,7 +22,7 @@
 #include <liburing.h>
 
 #include "base/sys.h"
-#include "harness.h"
+#include "fixtures.h"
 
 enum { FAULTS_MAX = 3000 };
 
@@ -52,11 +52,6 @@ struct before {
 	int threads, descriptors;
 };
 
-static bool threads_are_back(void *arg)
-{
-	return harness_threads() <= ((struct before *)arg)->threads;
-}
-
 /* True if something failed, so that there may be more. */
 static bool run_once(const char *name, long (*scenario)(void), struct before before,
 		     uint64_t n, uint64_t more)
@@ -71,7 +66,7 @@ static bool run_once(const char *name, long (*scenario)(void), struct before bef
 	ck_assert_msg(is_clean(err), "%s, fault %lu: %ld", name, (unsigned long)n,
 		      err);
 	ck_assert_msg(hits || !err, "%s failed without a fault: %ld", name, err);
-	ck_assert_msg(harness_wait_until(threads_are_back, &before),
+	ck_assert_msg(wait_for_threads(before.threads),
 		      "%s, fault %lu: threads leaked", name, (unsigned long)n);
 	ck_assert_msg(harness_descriptors() == before.descriptors,
 		      "%s, fault %lu: descriptors leaked, %d before, %d after", name,
@@ -108,28 +103,11 @@ static const struct eider_options small = {
 	.txn_threads_max = 2, .ring_entries = 8,
 };
 
-static struct eider_executor *executor_here(void)
-{
-	return eider_loop_executor(eider_loop_current());
-}
-
-static long nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
 static long nothing_atomic(void *arg)
 {
 	return nothing(arg);
 }
 EIDER_ATOMIC(nothing_atomic)
-
-static long count(void *arg)
-{
-	harness_add((unsigned int *)arg, 1);
-	return 0;
-}
 
 /* ---- making and freeing ---- */
 
@@ -143,12 +121,7 @@ FAULT_TEST(an_executor)
 	return err;
 }
 
-struct world {
-	struct eider_executor *executor;
-	struct eider_loop *loop;
-};
-
-static long open_world_with(struct world *w, const struct eider_options *options)
+static long make_world_with(struct world *w, const struct eider_options *options)
 {
 	long err = eider_executor_new(options, &w->executor);
 
@@ -160,12 +133,12 @@ static long open_world_with(struct world *w, const struct eider_options *options
 	return err;
 }
 
-static long open_world(struct world *w)
+static long make_world(struct world *w)
 {
-	return open_world_with(w, &small);
+	return make_world_with(w, &small);
 }
 
-static void close_world(const struct world *w)
+static void free_world(const struct world *w)
 {
 	eider_loop_free(w->loop);
 	eider_executor_free(w->executor);
@@ -174,11 +147,11 @@ static void close_world(const struct world *w)
 FAULT_TEST(a_loop)
 {
 	struct world w;
-	long err = open_world(&w);
+	long err = make_world(&w);
 
 	if (!err) {
 		ck_assert_ptr_eq(eider_loop_current(), w.loop);
-		close_world(&w);
+		free_world(&w);
 	}
 	ck_assert_ptr_null(eider_loop_current());
 	return err;
@@ -312,7 +285,7 @@ FAULT_TEST(freeing_a_loop_with_jobs)
 {
 	static struct eider_job jobs[10];
 	struct world w;
-	long err = open_world(&w);
+	long err = make_world(&w);
 
 	if (err < 0)
 		return err;
@@ -320,7 +293,7 @@ FAULT_TEST(freeing_a_loop_with_jobs)
 		note(&err, eider_submit(&jobs[i], i & 1 ? nothing_atomic :
 					run_until_cancelled, NULL));
 	note(&err, eider_loop_turn(w.loop, 0));
-	close_world(&w);
+	free_world(&w);
 	return err;
 }
 
@@ -328,7 +301,7 @@ FAULT_TEST(shutting_down)
 {
 	struct eider_job jobs[20];
 	struct world w;
-	long err = open_world(&w), n;
+	long err = make_world(&w), n;
 
 	if (err < 0)
 		return err;
@@ -341,7 +314,7 @@ FAULT_TEST(shutting_down)
 		ck_assert(eider_is_done(&jobs[i].future));
 		note(&err, eider_result(&jobs[i].future));
 	}
-	close_world(&w);
+	free_world(&w);
 	return err;
 }
 
@@ -562,13 +535,13 @@ static long call_and_sleep(void *arg)
 FAULT_TEST(block_on_the_own_thread)
 {
 	struct world w;
-	long err = open_world(&w);
+	long err = make_world(&w);
 
 	if (err < 0)
 		return err;
 	for (int i = 0; i < 3; i++)
 		note(&err, eider_block_on(w.loop, call_and_sleep, NULL));
-	close_world(&w);
+	free_world(&w);
 	return err;
 }
 
@@ -580,7 +553,7 @@ FAULT_TEST(block_on_a_polled_loop)
 	long err;
 
 	options.polled = true;
-	err = open_world_with(&w, &options);
+	err = make_world_with(&w, &options);
 
 	if (err < 0)
 		return err;
@@ -589,7 +562,7 @@ FAULT_TEST(block_on_a_polled_loop)
 		note(&err, eider_block_on(w.loop, call_and_sleep, NULL));
 	while (eider_loop_turn(w.loop, eider_after(HARNESS_MS)) == 1)
 		;
-	close_world(&w);
+	free_world(&w);
 	return err;
 }
 
@@ -724,11 +697,10 @@ static void *recover_soon(void *arg)
  * meanwhile, on threads that were there; their results cannot be told yet, and are
  * not lost.
  */
-static long survive_shortage(void *arg)
+HARNESS_FIBER_TEST_WITH(shortage, &small)
 {
 	unsigned int rounds = harness_count(8, 3), ran = 0;
 
-	(void)arg;
 	for (unsigned int i = 0; i < rounds; i++) {
 		struct eider_job jobs[50];
 		pthread_t thread;
@@ -745,20 +717,13 @@ static long survive_shortage(void *arg)
 	return 0;
 }
 
-START_TEST(shortage)
-{
-	harness_in_loop(survive_shortage, NULL, &small);
-}
-END_TEST
-
 /* Requests of other threads and multishot results wait for memory. */
-static long have_guests_in_shortage(void *arg)
+HARNESS_FIBER_TEST_WITH(guests_in_a_shortage, &small)
 {
 	struct eider_fiber *fiber;
 	unsigned int ran = 0;
 	pthread_t thread;
 
-	(void)arg;
 	/* The only fiber at rest, and the stacks' cache, are in use. */
 	ck_assert_int_eq(eider_spawn(call_and_sleep, NULL, &fiber), 0);
 	for (int i = 0; i < 100; i++)
@@ -771,12 +736,6 @@ static long have_guests_in_shortage(void *arg)
 	eider_join(fiber);
 	return 0;
 }
-
-START_TEST(guests_in_a_shortage)
-{
-	harness_in_loop(have_guests_in_shortage, NULL, &small);
-}
-END_TEST
 
 static void add_making_and_jobs(Suite *s)
 {

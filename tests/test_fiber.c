@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "fixtures.h"
 
 /* What happened, in order. */
 static char story[1000];
@@ -20,25 +20,6 @@ static char story[1000];
 static void tell(const char *what)
 {
 	strcat(story, what);
-}
-
-static long echo(void *arg)
-{
-	return *(long *)arg;
-}
-
-static long nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
-static struct eider_fiber *start(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
 }
 
 /* ---- spawn, join, go, yield ---- */
@@ -414,7 +395,7 @@ static long spawn_and_tell(void *arg)
 	return 0;
 }
 
-static long fill_up(void *arg)
+HARNESS_FIBER_TEST_WITH(fibers_wait_for_a_place, &four_fibers)
 {
 	static char names[][2] = { "1", "2" };
 	struct eider_fiber *a = start(spawn_and_tell, names[0]);
@@ -422,7 +403,6 @@ static long fill_up(void *arg)
 	struct eider_fiber *c = start(sleep_for_ever, NULL);
 	struct eider_future *f = eider_fiber_future(c);
 
-	(void)arg;
 	ck_assert_int_eq(eider_on_done(f, spawn_in_callback), 0);
 	eider_yield();
 	ck_assert_str_eq(story, "");
@@ -438,23 +418,16 @@ static long fill_up(void *arg)
 	return 0;
 }
 
-START_TEST(fibers_wait_for_a_place)
-{
-	harness_in_loop(fill_up, NULL, &four_fibers);
-}
-END_TEST
-
 static long try_to_spawn(void *arg)
 {
 	(void)arg;
 	return eider_go(nothing, NULL);
 }
 
-static long cancel_who_waits(void *arg)
+HARNESS_FIBER_TEST_WITH(waiting_for_a_place_can_be_cancelled, &four_fibers)
 {
 	struct eider_fiber *fibers[3];
 
-	(void)arg;
 	fibers[0] = start(sleep_for_ever, NULL);
 	fibers[1] = start(sleep_for_ever, NULL);
 	fibers[2] = start(try_to_spawn, NULL);
@@ -471,12 +444,6 @@ static long cancel_who_waits(void *arg)
 		ck_assert_int_eq(eider_join(fibers[i]), 0);
 	return 0;
 }
-
-START_TEST(waiting_for_a_place_can_be_cancelled)
-{
-	harness_in_loop(cancel_who_waits, NULL, &four_fibers);
-}
-END_TEST
 
 static unsigned int ran;
 
@@ -604,18 +571,14 @@ HARNESS_FIBER_TEST(block_on_from_other_threads)
 
 START_TEST(block_on_the_own_thread)
 {
-	struct eider_executor *executor;
-	struct eider_loop *loop;
+	struct world w = open_world(NULL);
 	long number = 42;
 
-	ck_assert_int_eq(eider_executor_new(NULL, &executor), 0);
-	ck_assert_int_eq(eider_loop_new(executor, NULL, &loop), 0);
 	for (int i = 0; i < 20; i++) {
-		ck_assert_int_eq(eider_block_on(loop, echo, &number), 42);
-		ck_assert_int_eq(eider_block_on(loop, sleep_and_echo, &number), 42);
+		ck_assert_int_eq(eider_block_on(w.loop, echo, &number), 42);
+		ck_assert_int_eq(eider_block_on(w.loop, sleep_and_echo, &number), 42);
 	}
-	ck_assert_int_eq(eider_loop_free(loop), 0);
-	eider_executor_free(executor);
+	close_world(&w);
 }
 END_TEST
 

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "fixtures.h"
 
 /* Libcheck's assertions are the parent's. */
 #define CHECK(what)                                                            \
@@ -26,12 +26,6 @@
 
 static struct eider_executor *executor;
 static struct eider_loop *loop;
-
-static long nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
 
 static long nap(void *arg)
 {

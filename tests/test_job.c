@@ -15,81 +15,7 @@
 #include <sys/wait.h>
 
 #include "base/sys.h"
-#include "harness.h"
-
-struct gate {
-	unsigned int inside;
-	unsigned int open;
-};
-
-/* A job. */
-static long hold(void *arg)
-{
-	struct gate *g = arg;
-
-	harness_add(&g->inside, 1);
-	while (!harness_get(&g->open))
-		harness_nap(200 * HARNESS_US);
-	return 0;
-}
-
-static long echo(void *arg)
-{
-	return *(long *)arg;
-}
-
-static long count(void *arg)
-{
-	harness_add((unsigned int *)arg, 1);
-	return 0;
-}
-
-/* A loop without eider_run(). */
-struct world {
-	struct eider_executor *executor;
-	struct eider_loop *loop;
-};
-
-static struct world open_world(const struct eider_options *o)
-{
-	struct world w;
-
-	ck_assert_int_eq(eider_executor_new(o, &w.executor), 0);
-	ck_assert_int_eq(eider_loop_new(w.executor, o, &w.loop), 0);
-	return w;
-}
-
-static void close_world(const struct world *w)
-{
-	ck_assert_int_eq(eider_loop_free(w->loop), 0);
-	eider_executor_free(w->executor);
-}
-
-static struct eider_executor *executor_here(void)
-{
-	return eider_loop_executor(eider_loop_current());
-}
-
-static struct eider_pool *pool_here(void)
-{
-	return eider_executor_pool(executor_here());
-}
-
-static struct eider_pool_counts counts_of(struct eider_pool *pool)
-{
-	struct eider_pool_counts c;
-
-	eider_pool_count(pool, &c);
-	return c;
-}
-
-static struct eider_fiber *start(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
-}
+#include "fixtures.h"
 
 /* ---- results ---- */
 
@@ -418,7 +344,7 @@ HARNESS_FIBER_TEST(one_worker_is_first_come_first_served)
 
 	next_number = 0;
 	ck_assert_int_eq(eider_pool_new(executor_here(), "one", 1, 0, &one), 0);
-	eider_job_init(&first, hold, &gate);
+	eider_job_init(&first, pass_gate, &gate);
 	first.pool = one;
 	ck_assert_int_eq(eider_job_start(&first), 0);
 	for (unsigned int i = 0; i < N; i++) {
@@ -430,7 +356,7 @@ HARNESS_FIBER_TEST(one_worker_is_first_come_first_served)
 		if (i == N / 2)
 			harness_set(&gate.open, 1);
 	}
-	ck_assert_int_eq(eider_await(&first.future), 0);
+	ck_assert_int_eq(eider_await(&first.future), 7);
 	ck_assert_int_eq(eider_await_jobs(jobs, N), 0);
 	for (unsigned int i = 0; i < N; i++)
 		ck_assert_uint_eq(args[i].ran_as, i);
@@ -446,51 +372,45 @@ static const struct eider_options eight_workers = {
 };
 
 /* All eight are inside at once, and never a ninth. */
-static long fill_eight(void *arg)
+HARNESS_FIBER_TEST_WITH(grows_to_the_maximum, &eight_workers)
 {
 	struct eider_job jobs[20];
 	struct gate gate = { 0, 0 };
 
-	(void)arg;
-	ck_assert_uint_eq(counts_of(pool_here()).threads, 0);
-	ck_assert_int_eq(eider_submit_all(jobs, 20, hold, &gate, 0), 20);
+	ck_assert_uint_eq(pool_counts_of(pool_here()).threads, 0);
+	ck_assert_int_eq(eider_submit_all(jobs, 20, pass_gate, &gate, 0), 20);
 	ck_assert(harness_wait_count(&gate.inside, 8));
 	eider_sleep_until(eider_after(5 * HARNESS_MS));
 	ck_assert_uint_eq(harness_get(&gate.inside), 8);
-	ck_assert_uint_eq(counts_of(pool_here()).threads, 8);
-	ck_assert_uint_eq(counts_of(pool_here()).idle, 0);
+	ck_assert_uint_eq(pool_counts_of(pool_here()).threads, 8);
+	ck_assert_uint_eq(pool_counts_of(pool_here()).idle, 0);
 	harness_set(&gate.open, 1);
 	ck_assert_int_eq(eider_await_jobs(jobs, 20), 0);
-	ck_assert_uint_eq(counts_of(pool_here()).queued, 0);
+	ck_assert_uint_eq(pool_counts_of(pool_here()).queued, 0);
 	return 0;
 }
 
-START_TEST(grows_to_the_maximum)
-{
-	harness_in_loop(fill_eight, NULL, &eight_workers);
-}
-END_TEST
-
 static bool has_no_threads(void *arg)
 {
-	return !counts_of(arg).threads;
+	return !pool_counts_of(arg).threads;
 }
 
 static bool is_idle(void *arg)
 {
-	struct eider_pool_counts c = counts_of(arg);
+	struct eider_pool_counts c = pool_counts_of(arg);
 
 	return c.threads && c.idle == c.threads;
 }
 
-static long shrink_and_grow(void *arg)
+HARNESS_FIBER_TEST_WITH(shrinks_when_idle_and_starts_again,
+			HARNESS_OPTIONS(.workers_max = 8,
+					.keepalive_ns = 5 * HARNESS_MS))
 {
-	(void)arg;
 	for (int round = 0; round < 3; round++) {
 		struct eider_job jobs[8];
 		struct gate gate = { 0, 0 };
 
-		ck_assert_int_eq(eider_submit_all(jobs, 8, hold, &gate, 0), 8);
+		ck_assert_int_eq(eider_submit_all(jobs, 8, pass_gate, &gate, 0), 8);
 		ck_assert(harness_wait_count(&gate.inside, 8));
 		harness_set(&gate.open, 1);
 		ck_assert_int_eq(eider_await_jobs(jobs, 8), 0);
@@ -499,37 +419,20 @@ static long shrink_and_grow(void *arg)
 	return 0;
 }
 
-START_TEST(shrinks_when_idle_and_starts_again)
-{
-	struct eider_options o = eight_workers;
-
-	o.keepalive_ns = 5 * HARNESS_MS;
-	harness_in_loop(shrink_and_grow, NULL, &o);
-}
-END_TEST
-
 /* Workers that come and go while there is work at the same pace. */
-static long race_with_keepalive(void *arg)
+HARNESS_FIBER_TEST_WITH(ends_and_starts_at_the_same_time,
+			HARNESS_OPTIONS(.workers_max = 8,
+					.keepalive_ns = 150 * HARNESS_US))
 {
 	unsigned int rounds = harness_count(300, 40);
 	long five = 5;
 
-	(void)arg;
 	for (unsigned int i = 0; i < rounds; i++) {
 		ck_assert_int_eq(eider_call(echo, &five), 5);
 		eider_sleep_until(eider_after((int64_t)(i % 7) * 50 * HARNESS_US));
 	}
 	return 0;
 }
-
-START_TEST(ends_and_starts_at_the_same_time)
-{
-	struct eider_options o = eight_workers;
-
-	o.keepalive_ns = 150 * HARNESS_US;
-	harness_in_loop(race_with_keepalive, NULL, &o);
-}
-END_TEST
 
 /* One that is kept is used, rather than another started. */
 HARNESS_FIBER_TEST(idle_workers_are_used)
@@ -540,39 +443,28 @@ HARNESS_FIBER_TEST(idle_workers_are_used)
 	for (int i = 0; i < 50; i++) {
 		ck_assert(harness_wait_until(is_idle, pool_here()));
 		ck_assert_int_eq(eider_call(look_around, &p), 0);
-		ck_assert_uint_eq(counts_of(pool_here()).threads, 1);
+		ck_assert_uint_eq(pool_counts_of(pool_here()).threads, 1);
 	}
 	return 0;
 }
 
 /* ---- a slow job delays nobody ---- */
 
-static long start_slow_before_quick(void *arg)
+HARNESS_FIBER_TEST_WITH(quick_ones_pass_a_slow_one, HARNESS_OPTIONS(.workers_max = 2))
 {
 	struct gate slow = { 0, 0 };
 	struct eider_job first, jobs[60];
 	unsigned int done = 0;
 
 	/* No worker runs: the first that starts takes several at once. */
-	(void)arg;
-	ck_assert_int_eq(eider_submit(&first, hold, &slow), 0);
+	ck_assert_int_eq(eider_submit(&first, pass_gate, &slow), 0);
 	ck_assert_int_eq(eider_submit_all(jobs, 60, count, &done, 0), 60);
 	ck_assert(harness_wait_count(&done, 60));
 	ck_assert(!eider_is_done(&first.future));
-	harness_set(&slow.open, 1);
-	ck_assert_int_eq(eider_await(&first.future), 0);
+	let_go(&first, &slow);
 	ck_assert_int_eq(eider_await_jobs(jobs, 60), 0);
 	return 0;
 }
-
-START_TEST(quick_ones_pass_a_slow_one)
-{
-	struct eider_options o = eight_workers;
-
-	o.workers_max = 2;
-	harness_in_loop(start_slow_before_quick, NULL, &o);
-}
-END_TEST
 
 enum { SLOW = 7, QUICK_EACH = 100 };
 
@@ -581,18 +473,17 @@ enum { SLOW = 7, QUICK_EACH = 100 };
  * batches. Seven workers get stuck in slow ones, with whatever they took beside it:
  * the eighth does it all.
  */
-static long mix_slow_and_quick(void *arg)
+HARNESS_FIBER_TEST_WITH(batches_do_not_wait_behind_slow_ones, &eight_workers)
 {
 	struct eider_job *quick = calloc(SLOW * QUICK_EACH, sizeof(*quick));
 	struct eider_job before[8], slow[SLOW];
 	struct gate start_gate = { 0, 0 }, slow_gate = { 0, 0 };
 	unsigned int done = 0;
 
-	(void)arg;
-	ck_assert_int_eq(eider_submit_all(before, 8, hold, &start_gate, 0), 8);
+	ck_assert_int_eq(eider_submit_all(before, 8, pass_gate, &start_gate, 0), 8);
 	ck_assert(harness_wait_count(&start_gate.inside, 8));
 	for (int i = 0; i < SLOW; i++) {
-		ck_assert_int_eq(eider_submit(&slow[i], hold, &slow_gate), 0);
+		ck_assert_int_eq(eider_submit(&slow[i], pass_gate, &slow_gate), 0);
 		ck_assert_int_eq(eider_submit_all(&quick[i * QUICK_EACH], QUICK_EACH,
 						  count, &done, 0), QUICK_EACH);
 	}
@@ -610,29 +501,23 @@ static long mix_slow_and_quick(void *arg)
 	return 0;
 }
 
-START_TEST(batches_do_not_wait_behind_slow_ones)
-{
-	harness_in_loop(mix_slow_and_quick, NULL, &eight_workers);
-}
-END_TEST
-
 static void fill_pool(struct eider_pool *pool, struct eider_job *jobs, int n,
 		      struct gate *gate)
 {
 	for (int i = 0; i < n; i++) {
-		eider_job_init(&jobs[i], hold, gate);
+		eider_job_init(&jobs[i], pass_gate, gate);
 		jobs[i].pool = pool;
 		ck_assert_int_eq(eider_job_start(&jobs[i]), 0);
 	}
 }
 
 /* Saturate each of two pools in turn: the other goes on. */
-static long starve_each_other(void *arg)
+HARNESS_FIBER_TEST_WITH(pools_do_not_starve_each_other,
+			HARNESS_OPTIONS(.workers_max = 2))
 {
 	struct eider_pool *pools[2] = { pool_here() };
 	long five = 5;
 
-	(void)arg;
 	ck_assert_int_eq(eider_pool_new(executor_here(), "fsync", 2, 0, &pools[1]),
 			 0);
 	for (int i = 0; i < 2; i++) {
@@ -650,24 +535,6 @@ static long starve_each_other(void *arg)
 	return 0;
 }
 
-START_TEST(pools_do_not_starve_each_other)
-{
-	struct eider_options o = eight_workers;
-
-	o.workers_max = 2;
-	harness_in_loop(starve_each_other, NULL, &o);
-}
-END_TEST
-
-static struct gate atomic_gate;
-
-static long hold_atomic(void *arg)
-{
-	(void)arg;
-	return hold(&atomic_gate);
-}
-EIDER_ATOMIC(hold_atomic)
-
 static long beat(void *arg)
 {
 	unsigned int *beats = arg;
@@ -680,18 +547,18 @@ static long beat(void *arg)
 }
 
 /* Every thread there may be is inside a function: the loop lives on. */
-static long saturate(void *arg)
+HARNESS_FIBER_TEST_WITH(the_loop_lives_while_all_threads_are_held,
+			HARNESS_OPTIONS(.workers_max = 8, .txn_threads_max = 4))
 {
-	struct gate gate = { 0, 0 };
+	struct gate gate = { 0, 0 }, atomic_gate = { 0, 0 };
 	struct eider_job jobs[20], atomic[20];
 	unsigned int beats = 0;
 	int pair[2];
 	char c;
 
-	(void)arg;
-	atomic_gate = (struct gate){ 0, 0 };
-	ck_assert_int_eq(eider_submit_all(jobs, 20, hold, &gate, 0), 20);
-	ck_assert_int_eq(eider_submit_all(atomic, 20, hold_atomic, NULL, 0), 20);
+	ck_assert_int_eq(eider_submit_all(jobs, 20, pass_gate, &gate, 0), 20);
+	ck_assert_int_eq(eider_submit_all(atomic, 20, pass_atomic_gate, &atomic_gate,
+					  0), 20);
 	ck_assert(harness_wait_count(&gate.inside, 8));
 	ck_assert(harness_wait_count(&atomic_gate.inside, 4));
 	ck_assert_int_eq(eider_join(start(beat, &beats)), 0);
@@ -711,15 +578,6 @@ static long saturate(void *arg)
 	ck_assert_int_eq(eider_await_jobs(atomic, 20), 0);
 	return 0;
 }
-
-START_TEST(the_loop_lives_while_all_threads_are_held)
-{
-	struct eider_options o = eight_workers;
-
-	o.txn_threads_max = 4;
-	harness_in_loop(saturate, NULL, &o);
-}
-END_TEST
 
 /* ---- bounds ---- */
 
@@ -750,16 +608,16 @@ START_TEST(callbacks_get_eagain_at_the_bound)
 	struct eider_job jobs[5];
 
 	eider_on_warning(w.executor, note_full, &noted);
-	ck_assert_int_eq(eider_submit_all(jobs, 5, hold, &gate, 0), 2);
+	ck_assert_int_eq(eider_submit_all(jobs, 5, pass_gate, &gate, 0), 2);
 	ck_assert_uint_eq(noted.full, 1);
 	ck_assert_str_eq(noted.name, "worker");
-	ck_assert_int_eq(eider_submit(&jobs[2], hold, &gate), -EAGAIN);
-	ck_assert_int_eq(eider_submit_all(&jobs[2], 3, hold, &gate, 0), -EAGAIN);
+	ck_assert_int_eq(eider_submit(&jobs[2], pass_gate, &gate), -EAGAIN);
+	ck_assert_int_eq(eider_submit_all(&jobs[2], 3, pass_gate, &gate, 0), -EAGAIN);
 	harness_set(&gate.open, 1);
 	ck_assert_int_eq(eider_loop_run(w.loop), 0);
 	ck_assert(eider_is_done(&jobs[0].future) && eider_is_done(&jobs[1].future));
 
-	ck_assert_int_eq(eider_submit_all(jobs, 5, hold, &gate, 0), 2);
+	ck_assert_int_eq(eider_submit_all(jobs, 5, pass_gate, &gate, 0), 2);
 	ck_assert_int_eq(eider_loop_run(w.loop), 0);
 	ck_assert_uint_eq(gate.inside, 4);
 	close_world(&w);
@@ -780,7 +638,7 @@ static long call_tell(void *arg)
 	return eider_call(tell, arg);
 }
 
-static long wait_in_turn(void *arg)
+HARNESS_FIBER_TEST_WITH(fibers_wait_their_turn_at_the_bound, &queue_of_two)
 {
 	char names[6][2] = { "a", "b", "c", "d", "e", "f" };
 	struct warnings noted = { 0, "" };
@@ -788,10 +646,9 @@ static long wait_in_turn(void *arg)
 	struct gate gate = { 0, 0 };
 	struct eider_job job;
 
-	(void)arg;
 	story[0] = 0;
 	eider_on_warning(executor_here(), note_full, &noted);
-	ck_assert_int_eq(eider_submit(&job, hold, &gate), 0);
+	ck_assert_int_eq(eider_submit(&job, pass_gate, &gate), 0);
 	for (int i = 0; i < 6; i++)
 		fibers[i] = start(call_tell, names[i]);
 	for (int i = 0; i < 5; i++)
@@ -807,16 +664,10 @@ static long wait_in_turn(void *arg)
 	for (int i = 0; i < 6; i++)
 		if (i != 3)
 			ck_assert_int_eq(eider_join(fibers[i]), 0);
-	ck_assert_int_eq(eider_await(&job.future), 0);
+	ck_assert_int_eq(eider_await(&job.future), 7);
 	ck_assert_str_eq(story, "abcefg");
 	return 0;
 }
-
-START_TEST(fibers_wait_their_turn_at_the_bound)
-{
-	harness_in_loop(wait_in_turn, NULL, &queue_of_two);
-}
-END_TEST
 
 static long submit_five(void *arg)
 {
@@ -999,7 +850,7 @@ HARNESS_FIBER_TEST(no_more_workers)
 	struct eider_job first, jobs[20];
 	unsigned int done = 0;
 
-	ck_assert_int_eq(eider_submit(&first, hold, &gate), 0);
+	ck_assert_int_eq(eider_submit(&first, pass_gate, &gate), 0);
 	ck_assert(harness_wait_count(&gate.inside, 1));
 	eider__fault_arm(1, UINT64_MAX / 2);
 	ck_assert_int_eq(eider_submit_all(jobs, 20, count, &done, 0), 20);
@@ -1007,9 +858,8 @@ HARNESS_FIBER_TEST(no_more_workers)
 	eider_yield();
 	ck_assert_uint_ge(eider__fault_hits(), 1);
 	eider__fault_arm(0, 0);
-	ck_assert_uint_eq(counts_of(pool_here()).threads, 1);
-	harness_set(&gate.open, 1);
-	ck_assert_int_eq(eider_await(&first.future), 0);
+	ck_assert_uint_eq(pool_counts_of(pool_here()).threads, 1);
+	let_go(&first, &gate);
 	ck_assert_int_eq(eider_await_jobs(jobs, 20), 0);
 	ck_assert_uint_eq(done, 20);
 	return 0;

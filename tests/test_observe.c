@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "fixtures.h"
 
 enum { NOTES_MAX = 64 };
 
@@ -45,11 +45,6 @@ static void take_note(const struct eider_warning *w, void *arg)
 	snprintf(note->thread, sizeof(note->thread), "%s",
 		 w->thread ? w->thread : "-");
 	harness_add(&book->count, 1);
-}
-
-static struct eider_executor *executor_here(void)
-{
-	return eider_loop_executor(eider_loop_current());
 }
 
 /* Note what happens on the loop of this fiber. */
@@ -85,12 +80,6 @@ static long run_atomic_until_noted(void *arg)
 }
 EIDER_ATOMIC(run_atomic_until_noted)
 
-static long nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
 static const int64_t limit = 20 * HARNESS_MS;
 
 static const struct eider_options limits = {
@@ -100,14 +89,13 @@ static const struct eider_options limits = {
 
 /* ---- slow jobs ---- */
 
-static long report_one(void *arg)
+HARNESS_FIBER_TEST_WITH(a_slow_job_is_reported_while_it_runs, &limits)
 {
 	struct notebook book;
 	struct until until = { &book, 1, 0, 0 };
 	const struct note *note = &book.notes[0];
 	struct eider_job job;
 
-	(void)arg;
 	open_notebook(&book, EIDER_TASK_TOOK_TOO_LONG);
 	ck_assert_int_eq(eider_call(run_until_noted, &until), 0);
 	ck_assert_ptr_null(note->warning.name);
@@ -130,19 +118,13 @@ static long report_one(void *arg)
 	return 0;
 }
 
-START_TEST(a_slow_job_is_reported_while_it_runs)
-{
-	harness_in_loop(report_one, NULL, &limits);
-}
-END_TEST
-
-static long report_atomic(void *arg)
+/* A declaration gives a function its name in reports. */
+HARNESS_FIBER_TEST_WITH(an_atomic_one_has_a_name, &limits)
 {
 	struct notebook book;
 	struct until until = { &book, 1, 0, 0 };
 	const struct note *note = &book.notes[0];
 
-	(void)arg;
 	open_notebook(&book, EIDER_TASK_TOOK_TOO_LONG);
 	ck_assert_int_eq(eider_call(run_atomic_until_noted, &until), 0);
 	ck_assert(note->warning.fn == run_atomic_until_noted);
@@ -152,14 +134,7 @@ static long report_atomic(void *arg)
 	return 0;
 }
 
-/* A declaration gives a function its name in reports. */
-START_TEST(an_atomic_one_has_a_name)
-{
-	harness_in_loop(report_atomic, NULL, &limits);
-}
-END_TEST
-
-static long report_in_context(void *arg)
+HARNESS_FIBER_TEST_WITH(the_context_is_told, &limits)
 {
 	struct notebook book;
 	struct until until = { &book, 1, 0, 0 };
@@ -167,7 +142,6 @@ static long report_in_context(void *arg)
 	uint64_t id = 0;
 	int err;
 
-	(void)arg;
 	open_notebook(&book, EIDER_TASK_TOOK_TOO_LONG);
 	EIDER_TXN(err, NULL, EIDER_NEVER) {
 		id = eider_txn_id();
@@ -181,20 +155,13 @@ static long report_in_context(void *arg)
 	return 0;
 }
 
-START_TEST(the_context_is_told)
-{
-	harness_in_loop(report_in_context, NULL, &limits);
-}
-END_TEST
-
 /* Behind it, in the queue. */
-static long count_who_waits(void *arg)
+HARNESS_FIBER_TEST_WITH(who_waits_behind_it_is_counted, &limits)
 {
 	struct notebook book;
 	struct until until = { &book, 3, 0, 0 };
 	struct eider_job job, jobs[5];
 
-	(void)arg;
 	open_notebook(&book, EIDER_TASK_TOOK_TOO_LONG);
 	ck_assert_int_eq(eider_submit(&job, run_until_noted, &until), 0);
 	ck_assert(harness_wait_count(&book.count, 1));
@@ -206,21 +173,14 @@ static long count_who_waits(void *arg)
 	return 0;
 }
 
-START_TEST(who_waits_behind_it_is_counted)
-{
-	harness_in_loop(count_who_waits, NULL, &limits);
-}
-END_TEST
-
 /* The worker took them together with the slow one: they wait all the same. */
-static long count_who_waits_in_batch(void *arg)
+HARNESS_FIBER_TEST_WITH(who_waits_in_a_batch_is_counted, &limits)
 {
 	struct notebook book, other;
 	struct until before = { &other, 1, 0, 0 };
 	struct until until = { &book, UINT_MAX, 0, 0 };
 	struct eider_job first, job, jobs[20];
 
-	(void)arg;
 	memset(&other, 0, sizeof(other));
 	open_notebook(&book, EIDER_TASK_TOOK_TOO_LONG);
 	ck_assert_int_eq(eider_submit(&first, run_until_noted, &before), 0);
@@ -241,19 +201,12 @@ static long count_who_waits_in_batch(void *arg)
 	return 0;
 }
 
-START_TEST(who_waits_in_a_batch_is_counted)
-{
-	harness_in_loop(count_who_waits_in_batch, NULL, &limits);
-}
-END_TEST
-
-static long report_four_times(void *arg)
+HARNESS_FIBER_TEST_WITH(reported_again_at_twice_the_age, &limits)
 {
 	struct notebook book;
 	struct until until = { &book, 4, 0, 0 };
 	int64_t begin = eider_now(), took;
 
-	(void)arg;
 	open_notebook(&book, EIDER_TASK_TOOK_TOO_LONG);
 	ck_assert_int_eq(eider_call(run_until_noted, &until), 0);
 	took = eider_now() - begin;
@@ -265,12 +218,6 @@ static long report_four_times(void *arg)
 	}
 	return 0;
 }
-
-START_TEST(reported_again_at_twice_the_age)
-{
-	harness_in_loop(report_four_times, NULL, &limits);
-}
-END_TEST
 
 /* ---- stalled loops ---- */
 
@@ -327,21 +274,17 @@ static void stall_in_callback(struct eider_future *f)
 
 START_TEST(a_callback_can_stall_it)
 {
-	struct eider_executor *e;
-	struct eider_loop *loop;
+	struct world w = open_world(&limits);
 	struct eider_job job;
 
 	callbacks_book.kind = EIDER_LOOP_STALLED;
-	ck_assert_int_eq(eider_executor_new(&limits, &e), 0);
-	ck_assert_int_eq(eider_loop_new(e, &limits, &loop), 0);
-	eider_on_warning(e, take_note, &callbacks_book);
+	eider_on_warning(w.executor, take_note, &callbacks_book);
 	ck_assert_int_eq(eider_submit(&job, nothing, NULL), 0);
 	ck_assert_int_eq(eider_on_done(&job.future, stall_in_callback), 0);
-	ck_assert_int_eq(eider_loop_run(loop), 0);
+	ck_assert_int_eq(eider_loop_run(w.loop), 0);
 	ck_assert_uint_ge(callbacks_book.count, 1);
 	ck_assert_ptr_null(callbacks_book.notes[0].warning.name);
-	ck_assert_int_eq(eider_loop_free(loop), 0);
-	eider_executor_free(e);
+	close_world(&w);
 }
 END_TEST
 
@@ -394,23 +337,16 @@ static void be_curious(const struct eider_warning *w, void *arg)
 	take_note(w, curious_book);
 }
 
-static long answer_curiosity(void *arg)
+HARNESS_FIBER_TEST_WITH(handlers_may_ask, &limits)
 {
 	struct notebook book = { .kind = EIDER_TASK_TOOK_TOO_LONG };
 	struct until until = { &book, 2, 0, 0 };
 
-	(void)arg;
 	curious_book = &book;
 	eider_on_warning(executor_here(), be_curious, executor_here());
 	ck_assert_int_eq(eider_call(run_until_noted, &until), 0);
 	return 0;
 }
-
-START_TEST(handlers_may_ask)
-{
-	harness_in_loop(answer_curiosity, NULL, &limits);
-}
-END_TEST
 
 /* As many refusals as are asked for, each a POOL_FULL. */
 static void be_refused(unsigned int times)
@@ -438,14 +374,11 @@ START_TEST(reports_are_limited)
 	struct eider_options o = { .size = sizeof(o), .queue_max = 1 };
 	struct notebook book = { .kind = EIDER_POOL_FULL };
 	struct until until = { &book, 0, 0, 0 };
-	struct eider_executor *e;
-	struct eider_loop *loop;
+	struct world w = open_world(&o);
 	struct eider_job job;
 	int64_t begin;
 
-	ck_assert_int_eq(eider_executor_new(&o, &e), 0);
-	ck_assert_int_eq(eider_loop_new(e, &o, &loop), 0);
-	eider_on_warning(e, take_note, &book);
+	eider_on_warning(w.executor, take_note, &book);
 	ck_assert_int_eq(eider_submit(&job, run_until_noted, &until), 0);
 	begin = eider_now() / HARNESS_S;
 	be_refused(1000);
@@ -457,9 +390,8 @@ START_TEST(reports_are_limited)
 	ck_assert_uint_eq(book.count + book.suppressed, 1001);
 	ck_assert_uint_ge(book.notes[(book.count - 1) % NOTES_MAX].warning.suppressed,
 			  1);
-	ck_assert_int_eq(eider_loop_run(loop), 0);
-	ck_assert_int_eq(eider_loop_free(loop), 0);
-	eider_executor_free(e);
+	ck_assert_int_eq(eider_loop_run(w.loop), 0);
+	close_world(&w);
 }
 END_TEST
 

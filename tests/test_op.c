@@ -614,11 +614,10 @@ START_TEST(small_queue)
 }
 END_TEST
 
-static long reserve(void *arg)
+HARNESS_FIBER_TEST_WITH(reserves, HARNESS_OPTIONS(.ring_entries = 4))
 {
 	struct eider_op op[4];
 
-	(void)arg;
 	ck_assert_int_eq(eider_sqe_reserve(0), 0);
 	ck_assert_int_eq(eider_sqe_reserve(4), 0);
 	ck_assert_int_eq(eider_sqe_reserve(5), -EINVAL);
@@ -632,14 +631,6 @@ static long reserve(void *arg)
 	return 0;
 }
 
-START_TEST(reserves)
-{
-	struct eider_options o = { .size = sizeof(o), .ring_entries = 4 };
-
-	harness_in_loop(reserve, NULL, &o);
-}
-END_TEST
-
 static long ping(void *arg)
 {
 	int *pair = arg;
@@ -652,12 +643,11 @@ static long ping(void *arg)
 	return 0;
 }
 
-static long ping_many(void *arg)
+HARNESS_FIBER_TEST_WITH(small_queue_many_fibers, HARNESS_OPTIONS(.ring_entries = 4))
 {
 	struct eider_fiber *fibers[100];
 	int pairs[100][2];
 
-	(void)arg;
 	for (int i = 0; i < 100; i++) {
 		harness_socketpair(pairs[i]);
 		ck_assert_int_eq(eider_spawn(ping, pairs[i], &fibers[i]), 0);
@@ -669,23 +659,14 @@ static long ping_many(void *arg)
 	return 0;
 }
 
-START_TEST(small_queue_many_fibers)
-{
-	struct eider_options o = { .size = sizeof(o), .ring_entries = 4 };
-
-	harness_in_loop(ping_many, NULL, &o);
-}
-END_TEST
-
 /* Cancelling needs an entry too: where there is none it is tried again. */
-static long cancel_many(void *arg)
+HARNESS_FIBER_TEST_WITH(small_queue_many_cancels, HARNESS_OPTIONS(.ring_entries = 4))
 {
 	enum { N = 60 };
 	struct eider_op ops[N];
 	char c[N];
 	int pair[2];
 
-	(void)arg;
 	harness_socketpair(pair);
 	for (int i = 0; i < N; i++)
 		start_recv(&ops[i], pair[0], &c[i]);
@@ -697,14 +678,6 @@ static long cancel_many(void *arg)
 	close_pair(pair);
 	return 0;
 }
-
-START_TEST(small_queue_many_cancels)
-{
-	struct eider_options o = { .size = sizeof(o), .ring_entries = 4 };
-
-	harness_in_loop(cancel_many, NULL, &o);
-}
-END_TEST
 
 /* ---- multishot ---- */
 

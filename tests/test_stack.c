@@ -12,19 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "fixtures.h"
 
 static bool is_slow(void)
 {
 	return harness_slow() > 1;
-}
-
-static struct eider_fiber *start(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
 }
 
 /* ---- many ---- */

@@ -11,23 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
-
-struct gate {
-	unsigned int inside;
-	unsigned int open;
-};
-
-/* A job that takes no notice of being cancelled. */
-static long hold(void *arg)
-{
-	struct gate *g = arg;
-
-	harness_add(&g->inside, 1);
-	while (!harness_get(&g->open))
-		harness_nap(200 * HARNESS_US);
-	return 7;
-}
+#include "fixtures.h"
 
 /* A job that runs until it is cancelled. */
 static long run_until_cancelled(void *arg)
@@ -36,12 +20,6 @@ static long run_until_cancelled(void *arg)
 	while (!eider_cancelled())
 		harness_nap(200 * HARNESS_US);
 	return 77;
-}
-
-static long count(void *arg)
-{
-	harness_add((unsigned int *)arg, 1);
-	return 0;
 }
 
 static int64_t in_an_hour(void)
@@ -54,35 +32,21 @@ static int64_t soon(void)
 	return eider_after(3 * HARNESS_MS);
 }
 
-static struct eider_executor *executor_here(void)
-{
-	return eider_loop_executor(eider_loop_current());
-}
-
-static struct eider_pool *pool_here(void)
-{
-	return eider_executor_pool(executor_here());
-}
-
 static unsigned int queued_here(void)
 {
-	struct eider_pool_counts c;
-
-	eider_pool_count(pool_here(), &c);
-	return c.queued;
-}
-
-static struct eider_fiber *start(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
+	return pool_counts_of(pool_here()).queued;
 }
 
 static void submit(struct eider_job *job, eider_fn *fn, void *arg)
 {
 	ck_assert_int_eq(eider_submit(job, fn, arg), 0);
+}
+
+/* A worker is inside @g, with @job. */
+static void occupy(struct eider_job *job, struct gate *g)
+{
+	submit(job, pass_gate, g);
+	ck_assert(harness_wait_count(&g->inside, 1));
 }
 
 /* One worker, or transaction thread, that a gate can block. */
@@ -123,43 +87,23 @@ static void cancel_behind_gate(eider_fn *holder, struct gate *gate, eider_fn *fn
 	ck_assert_int_eq(eider_result(&jobs[1].future), -ECANCELED);
 }
 
-static long cancel_in_lane(void *arg)
+HARNESS_FIBER_TEST_WITH(cancel_before_the_hand_over, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	unsigned int ran = 0;
 
-	(void)arg;
-	cancel_behind_gate(hold, &gate, count, &ran, 0);
+	cancel_behind_gate(pass_gate, &gate, count, &ran, 0);
 	return 0;
 }
 
-START_TEST(cancel_before_the_hand_over)
-{
-	harness_in_loop(cancel_in_lane, NULL, &one_worker);
-}
-END_TEST
-
-static long cancel_in_queue(void *arg)
+HARNESS_FIBER_TEST_WITH(cancel_queued, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	unsigned int ran = 0;
 
-	(void)arg;
-	cancel_behind_gate(hold, &gate, count, &ran, 3);
+	cancel_behind_gate(pass_gate, &gate, count, &ran, 3);
 	return 0;
 }
-
-START_TEST(cancel_queued)
-{
-	harness_in_loop(cancel_in_queue, NULL, &one_worker);
-}
-END_TEST
-
-static long hold_atomic(void *arg)
-{
-	return hold(arg);
-}
-EIDER_ATOMIC(hold_atomic)
 
 static long count_atomic(void *arg)
 {
@@ -167,32 +111,24 @@ static long count_atomic(void *arg)
 }
 EIDER_ATOMIC(count_atomic)
 
-static long cancel_in_line(void *arg)
+HARNESS_FIBER_TEST_WITH(cancel_in_line_for_a_transaction_thread, &one_worker)
 {
 	struct gate gate = { 0, 0 }, again = { 0, 0 };
 	unsigned int ran = 0;
 
-	(void)arg;
-	cancel_behind_gate(hold_atomic, &gate, count_atomic, &ran, 0);
+	cancel_behind_gate(pass_atomic_gate, &gate, count_atomic, &ran, 0);
 	ran = 0;
-	cancel_behind_gate(hold_atomic, &again, count_atomic, &ran, 3);
+	cancel_behind_gate(pass_atomic_gate, &again, count_atomic, &ran, 3);
 	return 0;
 }
 
-START_TEST(cancel_in_line_for_a_transaction_thread)
-{
-	harness_in_loop(cancel_in_line, NULL, &one_worker);
-}
-END_TEST
-
 /* Placed on an idle thread and taken out again: the thread is idle as before. */
-static long cancel_on_idle_thread(void *arg)
+HARNESS_FIBER_TEST_WITH(a_cancelled_job_leaves_its_thread_idle, &one_worker)
 {
 	unsigned int rounds = harness_count(300, 50), ran = 0;
 	struct eider_job job;
 	long result;
 
-	(void)arg;
 	for (unsigned int i = 0; i < rounds; i++) {
 		submit(&job, count_atomic, &ran);
 		harness_spin(i % 8 * 5 * HARNESS_US);
@@ -207,41 +143,26 @@ static long cancel_on_idle_thread(void *arg)
 	return 0;
 }
 
-START_TEST(a_cancelled_job_leaves_its_thread_idle)
-{
-	harness_in_loop(cancel_on_idle_thread, NULL, &one_worker);
-}
-END_TEST
-
-static long cancel_in_context(void *arg)
+HARNESS_FIBER_TEST_WITH(cancel_in_a_context, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	unsigned int ran = 0;
 	int err = 0;
 
-	(void)arg;
 	EIDER_TXN(err, NULL, EIDER_NEVER)
-		cancel_behind_gate(hold, &gate, count, &ran, 3);
+		cancel_behind_gate(pass_gate, &gate, count, &ran, 3);
 	return err;
 }
 
-START_TEST(cancel_in_a_context)
-{
-	harness_in_loop(cancel_in_context, NULL, &one_worker);
-}
-END_TEST
-
 /* A worker has taken them together with the one that it runs. */
-static long cancel_in_batch(void *arg)
+HARNESS_FIBER_TEST_WITH(cancel_in_a_batch, &one_worker)
 {
 	struct gate before = { 0, 0 }, gate = { 0, 0 };
 	struct eider_job first, second, jobs[20];
 	unsigned int ran = 0;
 
-	(void)arg;
-	submit(&first, hold, &before);
-	ck_assert(harness_wait_count(&before.inside, 1));
-	submit(&second, hold, &gate);
+	occupy(&first, &before);
+	submit(&second, pass_gate, &gate);
 	ck_assert_int_eq(eider_submit_all(jobs, 20, count, &ran, 0), 20);
 	eider_yield();
 	eider_yield();
@@ -260,12 +181,6 @@ static long cancel_in_batch(void *arg)
 	ck_assert_int_eq(eider_await(&second.future), 7);
 	return 0;
 }
-
-START_TEST(cancel_in_a_batch)
-{
-	harness_in_loop(cancel_in_batch, NULL, &one_worker);
-}
-END_TEST
 
 /* ---- cancelling what runs ---- */
 
@@ -292,12 +207,11 @@ static long ask_cancelled(void *arg)
 }
 
 /* The flag is the job's, not the thread's. */
-static long flag_of_another(void *arg)
+HARNESS_FIBER_TEST_WITH(the_flag_is_of_one_job, &one_worker)
 {
 	unsigned int inside = 0;
 	struct eider_job job;
 
-	(void)arg;
 	for (int i = 0; i < 20; i++) {
 		submit(&job, run_until_cancelled, &inside);
 		ck_assert(harness_wait_count(&inside, (unsigned int)i + 1));
@@ -307,12 +221,6 @@ static long flag_of_another(void *arg)
 	}
 	return 0;
 }
-
-START_TEST(the_flag_is_of_one_job)
-{
-	harness_in_loop(flag_of_another, NULL, &one_worker);
-}
-END_TEST
 
 /* A job with a hook: fn runs until the hook was called. */
 struct hooked {
@@ -388,31 +296,22 @@ HARNESS_FIBER_TEST(the_hook_is_not_repeated)
 	return 0;
 }
 
-static long cancel_queued_hooked(void *arg)
+HARNESS_FIBER_TEST_WITH(no_hook_for_what_does_not_run, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	struct eider_job first;
 	struct hooked h;
 
-	(void)arg;
-	submit(&first, hold, &gate);
-	ck_assert(harness_wait_count(&gate.inside, 1));
+	occupy(&first, &gate);
 	start_hooked(&h, run_until_hooked, 0);
 	eider_yield();
 	eider_cancel(&h.job.future);
 	ck_assert_int_eq(eider_await(&h.job.future), -ECANCELED);
 	ck_assert_uint_eq(h.calls, 0);
 	ck_assert_uint_eq(h.inside, 0);
-	harness_set(&gate.open, 1);
-	ck_assert_int_eq(eider_await(&first.future), 7);
+	let_go(&first, &gate);
 	return 0;
 }
-
-START_TEST(no_hook_for_what_does_not_run)
-{
-	harness_in_loop(cancel_queued_hooked, NULL, &one_worker);
-}
-END_TEST
 
 /*
  * On one thread, jobs with hooks one after another; each says that it is there. A
@@ -447,12 +346,11 @@ static long race(void *arg)
 	return r->number;
 }
 
-static long race_with_hooks(void *arg)
+HARNESS_FIBER_TEST_WITH(the_hook_never_comes_late, &one_worker)
 {
 	unsigned int rounds = harness_count(600, 60), hooked = 0;
 	struct racer racers[4];
 
-	(void)arg;
 	for (unsigned int i = 0; i < rounds; i++) {
 		for (unsigned int j = 0; j < 4; j++) {
 			struct racer *r = &racers[j];
@@ -478,12 +376,6 @@ static long race_with_hooks(void *arg)
 	return hooked;
 }
 
-START_TEST(the_hook_never_comes_late)
-{
-	harness_in_loop(race_with_hooks, NULL, &one_worker);
-}
-END_TEST
-
 /* ---- deadlines ---- */
 
 static long call_until(void *arg)
@@ -491,15 +383,13 @@ static long call_until(void *arg)
 	return eider_call_until(count, arg, soon());
 }
 
-static long pass_in_queue(void *arg)
+HARNESS_FIBER_TEST_WITH(a_deadline_passes_in_the_queue, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	struct eider_job first, job;
 	unsigned int ran = 0;
 
-	(void)arg;
-	submit(&first, hold, &gate);
-	ck_assert(harness_wait_count(&gate.inside, 1));
+	occupy(&first, &gate);
 	ck_assert_int_eq(call_until(&ran), -ETIME);
 	ck_assert_int_eq(eider_call_until(count, &ran, 1), -ETIME);
 	eider_job_init(&job, count_atomic, &ran);
@@ -508,32 +398,23 @@ static long pass_in_queue(void *arg)
 	ck_assert_int_eq(eider_job_start(&job), 0);
 	ck_assert_int_eq(eider_await(&job.future), -ETIME);
 	ck_assert(!eider_is_done(&first.future));
-	harness_set(&gate.open, 1);
-	ck_assert_int_eq(eider_await(&first.future), 7);
+	let_go(&first, &gate);
 	ck_assert_int_eq(eider_call(ask_cancelled, NULL), 0);
 	ck_assert_uint_eq(ran, 0);
 	return 0;
 }
 
-START_TEST(a_deadline_passes_in_the_queue)
-{
-	harness_in_loop(pass_in_queue, NULL, &one_worker);
-}
-END_TEST
-
 /*
  * The loop is held up, so it cannot take the job out in time; and then the worker
  * gets to it. It must not run all the same.
  */
-static long pass_while_loop_is_held(void *arg)
+HARNESS_FIBER_TEST_WITH(a_deadline_passes_while_the_loop_is_held, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	struct eider_job first, job, after;
 	unsigned int ran = 0, after_ran = 0;
 
-	(void)arg;
-	submit(&first, hold, &gate);
-	ck_assert(harness_wait_count(&gate.inside, 1));
+	occupy(&first, &gate);
 	eider_job_init(&job, count, &ran);
 	job.deadline = eider_after(20 * HARNESS_MS);
 	ck_assert_int_eq(eider_job_start(&job), 0);
@@ -551,12 +432,6 @@ static long pass_while_loop_is_held(void *arg)
 	return 0;
 }
 
-START_TEST(a_deadline_passes_while_the_loop_is_held)
-{
-	harness_in_loop(pass_while_loop_is_held, NULL, &one_worker);
-}
-END_TEST
-
 HARNESS_FIBER_TEST(a_deadline_that_has_passed)
 {
 	unsigned int ran = 0;
@@ -570,7 +445,10 @@ HARNESS_FIBER_TEST(a_deadline_that_has_passed)
 }
 
 /* Waiting for a place in the queue is queueing too. */
-static long pass_before_queue(void *arg)
+HARNESS_FIBER_TEST_WITH(a_deadline_passes_at_a_full_queue,
+			HARNESS_OPTIONS(.workers_max = 1,
+					.txn_threads_max = 1,
+					.queue_max = 1))
 {
 	struct gate gate = { 0, 0 };
 	struct eider_fiber *fiber;
@@ -578,9 +456,7 @@ static long pass_before_queue(void *arg)
 	unsigned int ran = 0;
 	bool in_time;
 
-	(void)arg;
-	submit(&first, hold, &gate);
-	ck_assert(harness_wait_count(&gate.inside, 1));
+	occupy(&first, &gate);
 	fiber = start(call_until, &ran);
 	in_time = !eider_await_until(eider_fiber_future(fiber),
 				     eider_after(5 * HARNESS_S));
@@ -593,15 +469,6 @@ static long pass_before_queue(void *arg)
 	ck_assert_uint_eq(ran, 0);
 	return 0;
 }
-
-START_TEST(a_deadline_passes_at_a_full_queue)
-{
-	struct eider_options o = one_worker;
-
-	o.queue_max = 1;
-	harness_in_loop(pass_before_queue, NULL, &o);
-}
-END_TEST
 
 HARNESS_FIBER_TEST(a_deadline_passes_while_running)
 {
@@ -668,21 +535,19 @@ static long call_until_cancelled(void *arg)
 	return eider_call(run_until_cancelled, arg);
 }
 
-static long cancel_who_calls(void *arg)
+HARNESS_FIBER_TEST_WITH(cancel_a_fiber_that_calls, &one_worker)
 {
 	struct gate gate = { 0, 0 };
 	unsigned int ran = 0, inside = 0;
 	struct eider_fiber *fiber;
 	struct eider_job first;
 
-	(void)arg;
 	fiber = start(call_until_cancelled, &inside);
 	ck_assert(harness_wait_count(&inside, 1));
 	eider_cancel(eider_fiber_future(fiber));
 	ck_assert_int_eq(eider_join(fiber), 77);
 
-	submit(&first, hold, &gate);
-	ck_assert(harness_wait_count(&gate.inside, 1));
+	occupy(&first, &gate);
 	for (int turns = 0; turns < 4; turns++) {
 		fiber = start(call_count, &ran);
 		for (int i = 0; i < turns; i++)
@@ -691,18 +556,11 @@ static long cancel_who_calls(void *arg)
 		ck_assert_int_eq(eider_join(fiber), -ECANCELED);
 	}
 	ck_assert(!eider_is_done(&first.future));
-	harness_set(&gate.open, 1);
-	ck_assert_int_eq(eider_await(&first.future), 7);
+	let_go(&first, &gate);
 	ck_assert_int_eq(eider_call(ask_cancelled, NULL), 0);
 	ck_assert_uint_eq(ran, 0);
 	return 0;
 }
-
-START_TEST(cancel_a_fiber_that_calls)
-{
-	harness_in_loop(cancel_who_calls, NULL, &one_worker);
-}
-END_TEST
 
 /* Cancelled at any moment of its life: it ran, or it did not, and says which. */
 static long cancel_anywhere(void *arg)
@@ -743,30 +601,20 @@ END_TEST
 
 /* ---- shutdown ---- */
 
-struct world {
-	struct eider_executor *executor;
-	struct eider_loop *loop;
-};
-
-static struct world open_world(const struct eider_options *o)
-{
-	struct world w;
-
-	ck_assert_int_eq(eider_executor_new(o, &w.executor), 0);
-	ck_assert_int_eq(eider_loop_new(w.executor, o, &w.loop), 0);
-	return w;
-}
-
-static void close_world(const struct world *w)
-{
-	ck_assert_int_eq(eider_loop_free(w->loop), 0);
-	eider_executor_free(w->executor);
-}
-
 /* Have what was started handed over. */
 static void turn(const struct world *w)
 {
 	ck_assert_int_ge(eider_loop_turn(w->loop, 0), 0);
+}
+
+/* A worker and a transaction thread are inside @g. */
+static void occupy_both(const struct world *w, struct eider_job *first,
+			struct eider_job *second, struct gate *g)
+{
+	submit(first, pass_gate, g);
+	submit(second, pass_atomic_gate, g);
+	turn(w);
+	ck_assert(harness_wait_count(&g->inside, 2));
 }
 
 /* What refuses after a shutdown, refuses. */
@@ -806,10 +654,7 @@ START_TEST(shutdown_waits_for_all)
 	unsigned int ran = 0;
 	pthread_t thread;
 
-	submit(&first, hold, &gate);
-	submit(&second, hold_atomic, &gate);
-	turn(&w);
-	ck_assert(harness_wait_count(&gate.inside, 2));
+	occupy_both(&w, &first, &second, &gate);
 	ck_assert_int_eq(eider_submit_all(jobs, 200, count, &ran, 0), 200);
 	ck_assert_int_eq(eider_submit_all(jobs + 200, 200, count_atomic, &ran, 0),
 			 200);
@@ -838,10 +683,7 @@ START_TEST(shutdown_without_waiting)
 	unsigned int ran = 0;
 	pthread_t thread;
 
-	submit(&first, hold, &gate);
-	submit(&second, hold_atomic, &gate);
-	turn(&w);
-	ck_assert(harness_wait_count(&gate.inside, 2));
+	occupy_both(&w, &first, &second, &gate);
 	ck_assert_int_eq(eider_submit_all(jobs, 50, count, &ran, 0), 50);
 	ck_assert_int_eq(eider_submit_all(jobs + 50, 50, count_atomic, &ran, 0), 50);
 	turn(&w);
@@ -868,10 +710,10 @@ START_TEST(shutdown_takes_batches_back)
 	struct eider_job first, second, jobs[20];
 	unsigned int ran = 0;
 
-	submit(&first, hold, &before);
+	submit(&first, pass_gate, &before);
 	turn(&w);
 	ck_assert(harness_wait_count(&before.inside, 1));
-	submit(&second, hold, &gate);
+	submit(&second, pass_gate, &gate);
 	ck_assert_int_eq(eider_submit_all(jobs, 20, count, &ran, 0), 20);
 	turn(&w);
 	harness_set(&before.open, 1);
@@ -899,7 +741,7 @@ static void note_running(const struct eider_warning *w, void *arg)
 	if (w->kind != EIDER_STILL_RUNNING)
 		return;
 	said->named += w->name && !strcmp(w->name, "tenacious") &&
-		       w->fn == hold && !strncmp(w->thread, "worker-", 7);
+		       w->fn == pass_gate && !strncmp(w->thread, "worker-", 7);
 	if (w->age_ns > said->age_max)
 		said->age_max = w->age_ns;
 	said->running++;
@@ -918,7 +760,7 @@ static void shut_down_ten(int64_t limit)
 
 	eider_on_warning(w.executor, note_running, &said);
 	for (int i = 0; i < 10; i++) {
-		eider_job_init(&jobs[i], hold, &gate);
+		eider_job_init(&jobs[i], pass_gate, &gate);
 		jobs[i].name = "tenacious";
 		ck_assert_int_eq(eider_job_start(&jobs[i]), 0);
 	}
@@ -1003,6 +845,36 @@ static long shut_down_for_ever(void *arg)
 }
 
 /* A job cannot see its own thread end; without waiting it may still say "stop". */
+/* A context that only the thread which waits can leave: it turns its loop. */
+static long hold_context(void *arg)
+{
+	struct eider_txn txn;
+
+	ck_assert_int_eq(eider_txn_enter(&txn, NULL, EIDER_NEVER), 0);
+	harness_add((unsigned int *)arg, 1);
+	ck_assert_int_eq(eider_sleep_until(eider_after(20 * HARNESS_MS)), 0);
+	eider_txn_leave(&txn);
+	harness_add((unsigned int *)arg, 1);
+	return 0;
+}
+
+START_TEST(shutdown_turns_ones_own_loop)
+{
+	struct world w = open_world(NULL);
+	unsigned int steps = 0;
+
+	ck_assert_int_eq(eider_go(hold_context, &steps), 0);
+	while (!harness_get(&steps))
+		ck_assert_int_ge(eider_loop_turn(w.loop, eider_after(HARNESS_MS)), 0);
+	if (_i)
+		ck_assert_int_eq(eider_txn_pool_shutdown(
+			eider_executor_txn_pool(w.executor), true, EIDER_NEVER), 0);
+	ck_assert_int_eq(eider_executor_shutdown(w.executor, true, EIDER_NEVER), 0);
+	ck_assert_uint_eq(steps, 2);
+	close_world(&w);
+}
+END_TEST
+
 HARNESS_FIBER_TEST(shutdown_from_inside)
 {
 	struct eider_executor *e = executor_here();
@@ -1387,7 +1259,7 @@ START_TEST(others_stay)
 	unsigned int ran = 0;
 	pthread_t thread;
 
-	submit(&first, hold, &gate);
+	submit(&first, pass_gate, &gate);
 	turn(&w);
 	ck_assert(harness_wait_count(&gate.inside, 1));
 	ck_assert_int_eq(eider_submit_all(jobs, 50, count, &ran, 0), 50);
@@ -1431,7 +1303,7 @@ static long leave_one_running(void *arg)
 
 	(void)arg;
 	eider_on_warning(executor_here(), note_running, arg);
-	eider_job_init(&job, hold, &left_gate);
+	eider_job_init(&job, pass_gate, &left_gate);
 	job.name = "tenacious";
 	ck_assert_int_eq(eider_job_start(&job), 0);
 	ck_assert(harness_wait_count(&left_gate.inside, 1));
@@ -1525,6 +1397,7 @@ static void add_shutdown(Suite *s)
 	tcase_add_test(t, shutdown_reports_without_a_watchdog);
 	tcase_add_test(t, shutdown_would_wait_for_itself);
 	tcase_add_test(t, shutdown_from_inside);
+	tcase_add_loop_test(t, shutdown_turns_ones_own_loop, 0, 2);
 	tcase_add_test(t, shutdown_of_nothing);
 	tcase_add_test(t, shutdown_before_the_hand_over);
 	tcase_add_test(t, shutdown_at_any_moment);

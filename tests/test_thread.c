@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/sys.h"
-#include "harness.h"
+#include "fixtures.h"
 
 static struct eider_thread *make_thread(uint64_t context)
 {
@@ -34,41 +34,12 @@ static long call_on(struct eider_thread *t, eider_fn *fn, void *arg)
 	return eider_await(&job.future);
 }
 
-struct gate {
-	unsigned int begun, open;
-};
-
-static long pass_gate(void *arg)
-{
-	struct gate *g = arg;
-
-	harness_add(&g->begun, 1);
-	return harness_wait_count(&g->open, 1) ? 7 : -ETIME;
-}
-
-static long count_up(void *arg)
-{
-	return harness_add((unsigned int *)arg, 1);
-}
-
-static long id_of_job(void *arg)
-{
-	(void)arg;
-	return (long)eider_txn_id();
-}
-
 /* @t runs a job that ends when @g is opened. */
 static void occupy(struct eider_thread *t, struct eider_job *job, struct gate *g)
 {
-	g->begun = g->open = 0;
+	g->inside = g->open = 0;
 	submit(t, job, pass_gate, g);
-	ck_assert(harness_wait_count(&g->begun, 1));
-}
-
-static void release(struct eider_job *job, struct gate *g)
-{
-	harness_set(&g->open, 1);
-	ck_assert_int_eq(eider_await(&job->future), 7);
+	ck_assert(harness_wait_count(&g->inside, 1));
 }
 
 /* ---- order ---- */
@@ -118,7 +89,7 @@ HARNESS_FIBER_TEST(one_after_another)
 	/* Another one is not held up. */
 	ck_assert_int_eq(call_on(u, count_up, &ran), 1);
 	ck_assert(!eider_is_done(&behind.future));
-	release(&gated, &g);
+	let_go(&gated, &g);
 	ck_assert_int_eq(eider_await(&behind.future), 2);
 	eider_thread_free(t);
 	eider_thread_free(u);
@@ -216,23 +187,23 @@ HARNESS_FIBER_TEST(description)
 	check_line(t, "job", 1);
 	submit(t, &queued, count_up, &ran);
 	check_line(t, "job", 2);
-	release(&gated, &g);
+	let_go(&gated, &g);
 
 	/* The two were taken as soon as it was free, but one only runs. */
-	ck_assert(harness_wait_count(&atomic_gate.begun, 1));
+	ck_assert(harness_wait_count(&atomic_gate.inside, 1));
 	ck_assert_str_eq(eider_thread_current(t), "transfer");
 	check_line(t, "transfer", 1);
-	release(&named, &atomic_gate);
+	let_go(&named, &atomic_gate);
 	ck_assert_int_eq(eider_await(&queued.future), 1);
 
 	eider_job_init(&named, transfer, NULL);
 	named.name = "its own name";
-	atomic_gate.begun = atomic_gate.open = 0;
+	atomic_gate.inside = atomic_gate.open = 0;
 	ck_assert_int_eq(eider_thread_submit(t, &named), 0);
-	ck_assert(harness_wait_count(&atomic_gate.begun, 1));
+	ck_assert(harness_wait_count(&atomic_gate.inside, 1));
 	ck_assert_str_eq(eider_thread_current(t), "its own name");
 	check_line(t, "its own name", 0);
-	release(&named, &atomic_gate);
+	let_go(&named, &atomic_gate);
 	ck_assert_ptr_null(eider_thread_current(t));
 	ck_assert(eider_thread_is_free(t));
 	check_line(t, "nothing", 0);
@@ -332,25 +303,34 @@ HARNESS_FIBER_TEST(cancel)
 	return 0;
 }
 
+/* @t has taken four jobs together, and is in the first of them, in @g. */
+static void have_taken(struct eider_thread *t, struct eider_job *jobs, struct gate *g,
+		       unsigned int *ran)
+{
+	struct eider_job first;
+	struct gate before;
+
+	occupy(t, &first, &before);
+	submit(t, &jobs[0], pass_gate, g);
+	for (int i = 1; i < 4; i++)
+		submit(t, &jobs[i], count_up, ran);
+	let_go(&first, &before);
+	ck_assert(harness_wait_count(&g->inside, 1));
+}
+
 /* Also those that the thread took together, and has not come to. */
 HARNESS_FIBER_TEST(cancel_what_was_taken)
 {
 	struct eider_thread *t = make_thread(0);
-	struct eider_job first, jobs[4];
-	struct gate g, second;
+	struct eider_job jobs[4];
+	struct gate g = { 0, 0 };
 	unsigned int ran = 0;
 
-	occupy(t, &first, &g);
-	second.begun = second.open = 0;
-	submit(t, &jobs[0], pass_gate, &second);
-	for (int i = 1; i < 4; i++)
-		submit(t, &jobs[i], count_up, &ran);
-	release(&first, &g);
-	ck_assert(harness_wait_count(&second.begun, 1));
+	have_taken(t, jobs, &g, &ran);
 	eider_cancel(&jobs[2].future);
 	ck_assert_int_eq(eider_await(&jobs[2].future), -ECANCELED);
 	ck_assert(!eider_thread_is_free(t));
-	release(&jobs[0], &second);
+	let_go(&jobs[0], &g);
 	ck_assert_int_eq(eider_await(&jobs[1].future), 1);
 	ck_assert_int_eq(eider_await(&jobs[3].future), 2);
 	eider_thread_free(t);
@@ -376,7 +356,7 @@ HARNESS_FIBER_TEST(shut_down)
 	ck_assert_int_eq(eider_thread_submit(t, &late), -ESHUTDOWN);
 	ck_assert(!eider_is_done(&gated.future));
 	ck_assert(!eider_thread_is_free(t));
-	release(&gated, &g);			/* the current one ends */
+	let_go(&gated, &g);			/* the current one ends */
 	ck_assert_int_eq(eider_thread_submit(t, &late), -ESHUTDOWN);
 	ck_assert_int_eq(eider_thread_shutdown(t), 0);
 	ck_assert_uint_eq(ran, 0);
@@ -389,29 +369,18 @@ HARNESS_FIBER_TEST(shut_down)
 HARNESS_FIBER_TEST(shut_down_with_some_taken)
 {
 	struct eider_thread *t = make_thread(0);
-	struct eider_job first, jobs[4];
-	struct gate g, second;
+	struct eider_job jobs[4];
+	struct gate g = { 0, 0 };
 	unsigned int ran = 0;
 
-	occupy(t, &first, &g);
-	second.begun = second.open = 0;
-	submit(t, &jobs[0], pass_gate, &second);
-	for (int i = 1; i < 4; i++)
-		submit(t, &jobs[i], count_up, &ran);
-	release(&first, &g);
-	ck_assert(harness_wait_count(&second.begun, 1));
+	have_taken(t, jobs, &g, &ran);
 	ck_assert_int_eq(eider_thread_shutdown(t), 0);
 	for (int i = 1; i < 4; i++)
 		ck_assert_int_eq(eider_await(&jobs[i].future), -ECANCELED);
-	release(&jobs[0], &second);
+	let_go(&jobs[0], &g);
 	ck_assert_uint_eq(ran, 0);
 	eider_thread_free(t);
 	return 0;
-}
-
-static bool threads_back(void *arg)
-{
-	return harness_threads() <= *(int *)arg;
 }
 
 HARNESS_FIBER_TEST(free_while_it_runs)
@@ -428,7 +397,7 @@ HARNESS_FIBER_TEST(free_while_it_runs)
 	ck_assert_int_eq(eider_await(&queued.future), -ECANCELED);
 	ck_assert(!eider_is_done(&gated.future));
 	harness_set(&g.open, 1);
-	ck_assert(harness_wait_until(threads_back, &before));	/* it is all gone */
+	ck_assert(wait_for_threads(before));	/* it is all gone */
 	ck_assert_int_eq(eider_await(&gated.future), 7);
 	ck_assert_uint_eq(ran, 0);
 	return 0;
@@ -462,7 +431,7 @@ HARNESS_FIBER_TEST(many_come_and_go)
 		for (int j = 0; j < 8; j++)
 			eider_thread_free(t[j]);
 	}
-	ck_assert(harness_wait_until(threads_back, &before));
+	ck_assert(wait_for_threads(before));
 	return 0;
 }
 
@@ -552,7 +521,7 @@ HARNESS_FIBER_TEST(when_things_fail)
 		t = NULL;
 	}
 	ck_assert_uint_ge(failures, 3);
-	ck_assert(harness_wait_until(threads_back, &before));
+	ck_assert(wait_for_threads(before));
 	return 0;
 }
 
@@ -584,13 +553,12 @@ static struct eider_thread *get_shared(void)
 	return harness_get(&shared);
 }
 
-static long share(void *arg)
+HARNESS_FIBER_TEST_WITH(two_loops, HARNESS_OPTIONS(.loops = 2))
 {
 	enum { N = 100 };
 	struct eider_thread *t = get_shared();
 	struct eider_job jobs[N];
 
-	(void)arg;
 	for (int i = 0; i < N; i++)
 		submit(t, &jobs[i], add_unsafely, NULL);
 	for (int i = 0; i < N; i++)
@@ -602,33 +570,24 @@ static long share(void *arg)
 	return 0;
 }
 
-START_TEST(two_loops)
-{
-	struct eider_options o = { .size = sizeof(o), .loops = 2 };
-
-	harness_in_loop(share, NULL, &o);
-}
-END_TEST
-
 /* One loop's job runs and the other's is queued when it is shut down. */
-static long share_an_end(void *arg)
+HARNESS_FIBER_TEST_WITH(two_loops_and_the_end, HARNESS_OPTIONS(.loops = 2))
 {
 	struct eider_thread *t = get_shared();
 	unsigned int me = harness_add(&waiting_loops, 1);
 	struct eider_job job;
 	unsigned int ran = 0;
 
-	(void)arg;
 	if (me == 1) {
 		submit(t, &job, pass_gate, &shared_gate);
 		ck_assert(harness_wait_count(&submitted, 1));
 		ck_assert_int_eq(eider_thread_shutdown(t), 0);
 		ck_assert(harness_wait_count(&finished_loops, 1));
-		release(&job, &shared_gate);
+		let_go(&job, &shared_gate);
 		eider_thread_free(t);
 		return 0;
 	}
-	ck_assert(harness_wait_count(&shared_gate.begun, 1));
+	ck_assert(harness_wait_count(&shared_gate.inside, 1));
 	submit(t, &job, count_up, &ran);
 	harness_add(&submitted, 1);
 	ck_assert_int_eq(eider_await(&job.future), -ECANCELED);
@@ -636,14 +595,6 @@ static long share_an_end(void *arg)
 	harness_add(&finished_loops, 1);
 	return 0;
 }
-
-START_TEST(two_loops_and_the_end)
-{
-	struct eider_options o = { .size = sizeof(o), .loops = 2 };
-
-	harness_in_loop(share_an_end, NULL, &o);
-}
-END_TEST
 
 static Suite *make_suite(void)
 {

@@ -12,30 +12,7 @@
 #include <string.h>
 
 #include "base/sys.h"
-#include "harness.h"
-
-/* A test that is a fiber of a loop, with so many threads in the default pool. */
-#define TXN_TEST(name, threads, loop_count)                                    \
-	static long name##_body(void *arg);                                    \
-	START_TEST(name)                                                       \
-	{                                                                      \
-		struct eider_options o = {                                     \
-			.size = sizeof(o),                                     \
-			.loops = loop_count,                                   \
-			.txn_threads_max = threads,                            \
-			.slow_job_ns = EIDER_NEVER,                            \
-			.loop_stall_ns = EIDER_NEVER,                          \
-		};                                                             \
-                                                                               \
-		harness_in_loop(name##_body, NULL, &o);                        \
-	}                                                                      \
-	END_TEST                                                               \
-	static long name##_body(__attribute__((unused)) void *arg)
-
-static struct eider_executor *executor_here(void)
-{
-	return eider_loop_executor(eider_loop_current());
-}
+#include "fixtures.h"
 
 static struct eider_txn_pool *default_pool(void)
 {
@@ -55,49 +32,6 @@ static struct eider_txn_pool *make_pool(const char *name, unsigned int threads)
 	return pool;
 }
 
-static struct eider_txn_pool_counts counts_of(struct eider_txn_pool *pool)
-{
-	struct eider_txn_pool_counts c;
-
-	eider_txn_pool_count(pool, &c);
-	return c;
-}
-
-struct awaited_line {
-	struct eider_txn_pool *pool;
-	unsigned int n;
-};
-
-static bool line_is(void *arg)
-{
-	struct awaited_line *l = arg;
-
-	return counts_of(l->pool).waiting == l->n;
-}
-
-/* Until so many stand in line at @pool. */
-static void until_waiting(struct eider_txn_pool *pool, unsigned int n)
-{
-	struct awaited_line l = { pool, n };
-
-	ck_assert_msg(harness_wait_until(line_is, &l), "%u wait, not %u",
-		      counts_of(pool).waiting, n);
-}
-
-static struct eider_fiber *start(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
-}
-
-static void yield_often(void)
-{
-	for (int i = 0; i < 200; i++)
-		eider_yield();
-}
-
 static long which_thread(void *arg)
 {
 	static unsigned int serial;
@@ -115,31 +49,6 @@ static long thread_here(void)
 
 	ck_assert_msg(n > 0, "a call: %ld", n);
 	return n;
-}
-
-static long id_of_job(void *arg)
-{
-	(void)arg;
-	return (long)eider_txn_id();
-}
-
-static long count_up(void *arg)
-{
-	harness_add((unsigned int *)arg, 1);
-	return 0;
-}
-
-/* A job that says it has begun, and ends when it is let go. */
-struct gate {
-	unsigned int begun, open;
-};
-
-static long pass_gate(void *arg)
-{
-	struct gate *g = arg;
-
-	harness_add(&g->begun, 1);
-	return harness_wait_count(&g->open, 1) ? 7 : -ETIME;
 }
 
 /* A fiber that is in a context until it is let go. */
@@ -168,7 +77,7 @@ static long hold(void *arg)
 		return err;
 	h->thread = thread_here();
 	h->id = eider_txn_id();
-	harness_add(&h->gate.begun, 1);
+	harness_add(&h->gate.inside, 1);
 	ck_assert(harness_wait_count(&h->gate.open, 1));
 	eider_txn_leave(&txn);
 	harness_add(&h->left, 1);
@@ -179,7 +88,7 @@ static struct eider_fiber *start_holding(struct holder *h)
 {
 	struct eider_fiber *fiber = start(hold, h);
 
-	ck_assert(harness_wait_count(&h->gate.begun, 1));
+	ck_assert(harness_wait_count(&h->gate.inside, 1));
 	return fiber;
 }
 
@@ -307,7 +216,7 @@ TXN_TEST(strict_order, 2, 1)
 		s[i].number = i + 1;
 		ck_assert_int_eq(eider_submit(&s[i].job, take_step, &s[i]), 0);
 	}
-	ck_assert(harness_wait_count(&g.begun, 1));
+	ck_assert(harness_wait_count(&g.inside, 1));
 	yield_often();
 	for (unsigned int i = 0; i < LAST_STEP; i++)
 		ck_assert(!eider_is_done(&s[i].job.future));
@@ -547,7 +456,7 @@ TXN_TEST(leave_waits_for_jobs, 1, 1)
 	struct leaver l = { .leaving = 0 };
 	struct eider_fiber *fiber = start(leave_with_a_job, &l);
 
-	ck_assert(harness_wait_count(&l.gate.begun, 1));
+	ck_assert(harness_wait_count(&l.gate.inside, 1));
 	yield_often();				/* the loop goes on */
 	ck_assert(l.leaving && !l.left);
 	ck_assert_uint_eq(counts_of(default_pool()).leased, 1);
@@ -564,7 +473,7 @@ TXN_TEST(cancelled_while_leaving, 1, 1)
 	struct leaver l = { .leaving = 0 };
 	struct eider_fiber *fiber = start(leave_with_a_job, &l);
 
-	ck_assert(harness_wait_count(&l.gate.begun, 1));
+	ck_assert(harness_wait_count(&l.gate.inside, 1));
 	ck_assert(l.leaving);
 	eider_cancel(eider_fiber_future(fiber));
 	yield_often();
@@ -586,7 +495,7 @@ TXN_TEST(leave_gives_back_after_the_jobs, 1, 1)
 	unsigned int number = 3;
 	struct eider_fiber *next;
 
-	ck_assert(harness_wait_count(&l.gate.begun, 1));
+	ck_assert(harness_wait_count(&l.gate.inside, 1));
 	next = start(be_admitted, &number);
 	until_waiting(default_pool(), 1);
 	yield_often();
@@ -612,8 +521,8 @@ static long be_stale(void *arg)
 
 	s->inherited = thread_here();
 	ck_assert(harness_wait_count(&s->go, 1));
-	ck_assert_int_eq(eider_call(count_up, &s->ran), -ESTALE);
-	ck_assert_int_eq(eider_submit(&job, count_up, &s->ran), -ESTALE);
+	ck_assert_int_eq(eider_call(count, &s->ran), -ESTALE);
+	ck_assert_int_eq(eider_submit(&job, count, &s->ran), -ESTALE);
 	ck_assert_int_eq(eider_txn_enter(&txn, NULL, EIDER_NEVER), -ESTALE);
 	eider_txn_leave(&txn);
 	ck_assert_int_eq(eider_txn_enter(&txn, s->other, EIDER_NEVER), -ESTALE);
@@ -621,14 +530,14 @@ static long be_stale(void *arg)
 			 -ESTALE);
 	ck_assert_uint_ne(eider_txn_id(), 0);
 	/* The grandchild carries it as well. */
-	child = start(count_up, &s->go);
+	child = start(count, &s->go);
 	ck_assert_int_eq(eider_join(child), 0);
 	ck_assert_uint_eq(s->ran, 0);
 
 	eider_txn_disable(&txn);
-	ck_assert_int_eq(eider_call(count_up, &s->ran), 0);
+	ck_assert_int_eq(eider_call(count, &s->ran), 0);
 	eider_txn_leave(&txn);
-	ck_assert_int_eq(eider_call(count_up, &s->ran), -ESTALE);
+	ck_assert_int_eq(eider_call(count, &s->ran), -ESTALE);
 	return 0;
 }
 
@@ -658,18 +567,17 @@ static long call_late(void *arg)
 {
 	(void)arg;
 	late_calls++;
-	return eider_call(count_up, &late_runs);
+	return eider_call(count, &late_runs);
 }
 
 /* One job has the only slot of the lane, and the others wait for it. */
-static long stale_in_turn_body(void *arg)
+HARNESS_FIBER_TEST_WITH(stale_in_turn, HARNESS_OPTIONS(.queue_max = 1))
 {
 	struct gate g = { 0, 0 };
 	struct eider_fiber *fibers[5];
 	struct eider_job gated;
 	struct eider_txn txn;
 
-	(void)arg;
 	ck_assert_int_eq(eider_txn_enter(&txn, NULL, EIDER_NEVER), 0);
 	ck_assert_int_eq(eider_submit(&gated, pass_gate, &g), 0);
 	for (int i = 0; i < 5; i++)
@@ -688,14 +596,6 @@ static long stale_in_turn_body(void *arg)
 	ck_assert_uint_eq(counts_of(default_pool()).leased, 0);
 	return 0;
 }
-
-START_TEST(stale_in_turn)
-{
-	struct eider_options o = { .size = sizeof(o), .queue_max = 1 };
-
-	harness_in_loop(stale_in_turn_body, NULL, &o);
-}
-END_TEST
 
 /*
  * A fiber can be in an open context inside one that was left. Going on inward from
@@ -986,9 +886,9 @@ TXN_TEST(named_is_exclusive, 4, 1)
 	until_waiting(default_pool(), 1);
 	fc = start_holding(&c);			/* another name does not wait */
 	yield_often();
-	ck_assert_uint_eq(b.gate.begun, 0);
+	ck_assert_uint_eq(b.gate.inside, 0);
 	stop_holding(&a, fa);
-	ck_assert(harness_wait_count(&b.gate.begun, 1));
+	ck_assert(harness_wait_count(&b.gate.inside, 1));
 	ck_assert_int_eq(b.thread, a.thread);
 	ck_assert_int_ne(c.thread, a.thread);
 	stop_holding(&b, fb);
@@ -1100,7 +1000,7 @@ TXN_TEST(forget_while_somebody_is_in_it, 2, 1)
 	fb = start(hold, &b);
 	until_waiting(default_pool(), 1);
 	yield_often();
-	ck_assert_uint_eq(b.gate.begun, 0);
+	ck_assert_uint_eq(b.gate.inside, 0);
 	stop_holding(&a, fa);
 	stop_holding(&b, fb);
 	return 0;
@@ -1291,21 +1191,6 @@ TXN_TEST(scoped_that_failed, 1, 1)
 
 /* ---- deadlock ---- */
 
-static struct {
-	unsigned int count;
-	enum eider_warning_kind kind;
-	char name[32], detail[600];
-} warned;
-
-static void note_warning(const struct eider_warning *w, void *arg)
-{
-	(void)arg;
-	warned.kind = w->kind;
-	snprintf(warned.name, sizeof(warned.name), "%s", w->name);
-	snprintf(warned.detail, sizeof(warned.detail), "%s", w->detail);
-	harness_add(&warned.count, 1);
-}
-
 /*
  * A fiber that is in a context of one pool, and goes into another of the second
  * pool (which may be the same) when it is told to.
@@ -1317,6 +1202,7 @@ struct chained {
 	uint64_t id;
 	int result;
 	unsigned int done;
+	struct eider_fiber *fiber;
 };
 
 static int enter_some(struct eider_txn *txn, struct eider_txn_pool *pool,
@@ -1350,12 +1236,24 @@ static long be_chained(void *arg)
 	return 0;
 }
 
-static struct eider_fiber *start_chained(struct chained *c)
+static void start_chained(struct chained *c)
 {
-	struct eider_fiber *fiber = start(be_chained, c);
-
+	c->fiber = start(be_chained, c);
 	ck_assert(harness_wait_count(&c->in, 1));
-	return fiber;
+}
+
+/* It goes on, and is the @n-th who waits for the second pool. */
+static void let_wait(struct chained *c, unsigned int n)
+{
+	harness_set(&c->go, 1);
+	until_waiting(c->second, n);
+}
+
+/* It ends; @result is that of entering the second pool. */
+static void end_chained(struct chained *c, int result)
+{
+	ck_assert_int_eq(eider_join(c->fiber), 0);
+	ck_assert_int_eq(c->result, result);
 }
 
 /* The detail says who of the chain holds what, and what he waits for. */
@@ -1372,29 +1270,20 @@ static void check_chain(const struct chained *c, const char *waits_for)
 	ck_assert_msg(strstr(at, what) != NULL, "'%s' not in '%s'", what, at);
 }
 
-static void tell_warnings(void)
-{
-	eider_on_warning(executor_here(), note_warning, NULL);
-}
-
 TXN_TEST(deadlock_in_one_pool, 2, 1)
 {
 	struct eider_txn_pool *p = default_pool();
 	struct chained a = { p, p, .in = 0 }, b = { p, p, .in = 0 };
-	struct eider_fiber *fa, *fb;
 
-	tell_warnings();
-	fa = start_chained(&a);
-	fb = start_chained(&b);
-	a.go = 1;
-	until_waiting(p, 1);
+	note_warnings();
+	start_chained(&a);
+	start_chained(&b);
+	let_wait(&a, 1);
 	ck_assert_uint_eq(warned.count, 0);
 	b.go = 1;
 	ck_assert(harness_wait_count(&b.done, 1));
-	ck_assert_int_eq(b.result, -EDEADLK);
-	ck_assert_int_eq(eider_join(fb), 0);
-	ck_assert_int_eq(eider_join(fa), 0);
-	ck_assert_int_eq(a.result, 0);		/* the other went on */
+	end_chained(&b, -EDEADLK);
+	end_chained(&a, 0);		/* the other went on */
 	ck_assert_uint_eq(warned.count, 1);
 	ck_assert_str_eq(warned.name, "txn");
 	check_chain(&a, "txn");
@@ -1410,24 +1299,19 @@ TXN_TEST(deadlock_across_pools, 1, 1)
 	struct eider_txn_pool *r = make_pool("third", 1);
 	struct chained a = { p, q, .in = 0 }, b = { q, r, .in = 0 };
 	struct chained c = { r, p, .in = 0 };
-	struct eider_fiber *fa, *fb, *fc;
 
-	tell_warnings();
-	fa = start_chained(&a);
-	fb = start_chained(&b);
-	fc = start_chained(&c);
-	b.go = 1;
-	until_waiting(r, 1);
-	a.go = 1;
-	until_waiting(q, 1);
+	note_warnings();
+	start_chained(&a);
+	start_chained(&b);
+	start_chained(&c);
+	let_wait(&b, 1);
+	let_wait(&a, 1);
 	ck_assert_uint_eq(warned.count, 0);
 	c.go = 1;
 	ck_assert(harness_wait_count(&c.done, 1));
-	ck_assert_int_eq(c.result, -EDEADLK);
-	ck_assert_int_eq(eider_join(fc), 0);
-	ck_assert_int_eq(eider_join(fb), 0);
-	ck_assert_int_eq(eider_join(fa), 0);
-	ck_assert(!a.result && !b.result);
+	end_chained(&c, -EDEADLK);
+	end_chained(&b, 0);
+	end_chained(&a, 0);
 	ck_assert_uint_eq(warned.count, 1);
 	check_chain(&a, "second");
 	check_chain(&b, "third");
@@ -1441,18 +1325,14 @@ TXN_TEST(deadlock_by_name, 8, 1)
 	struct eider_txn_pool *p = default_pool();
 	struct chained a = { p, p, "x", "y", .in = 0 };
 	struct chained b = { p, p, "y", "x", .in = 0 };
-	struct eider_fiber *fa, *fb;
 
-	tell_warnings();
-	fa = start_chained(&a);
-	fb = start_chained(&b);
-	a.go = 1;
-	until_waiting(p, 1);
+	note_warnings();
+	start_chained(&a);
+	start_chained(&b);
+	let_wait(&a, 1);
 	b.go = 1;
-	ck_assert_int_eq(eider_join(fb), 0);
-	ck_assert_int_eq(eider_join(fa), 0);
-	ck_assert_int_eq(b.result, -EDEADLK);
-	ck_assert_int_eq(a.result, 0);
+	end_chained(&b, -EDEADLK);
+	end_chained(&a, 0);
 	ck_assert_uint_eq(warned.count, 1);
 	check_chain(&a, "txn y");
 	check_chain(&b, "txn x");
@@ -1464,7 +1344,7 @@ TXN_TEST(deadlock_with_oneself, 2, 1)
 {
 	struct eider_txn a, off, b, off2, c;
 
-	tell_warnings();
+	note_warnings();
 	ck_assert_int_eq(eider_txn_enter(&a, NULL, EIDER_NEVER), 0);
 	eider_txn_disable(&off);
 	ck_assert_int_eq(eider_txn_enter(&b, NULL, EIDER_NEVER), 0);
@@ -1493,7 +1373,7 @@ TXN_TEST(deadlock_between_loops, 1, 2)
 	struct chained *c = &loops_chain[me];
 
 	if (!me) {
-		tell_warnings();
+		note_warnings();
 		loops_pools[1] = make_pool("second", 1);
 		harness_set(&loops_pools[0], default_pool());
 	}
@@ -1501,13 +1381,12 @@ TXN_TEST(deadlock_between_loops, 1, 2)
 		eider_sleep_until(eider_after(HARNESS_MS));
 	c->first = loops_pools[me];
 	c->second = loops_pools[!me];
-	struct eider_fiber *fiber = start_chained(c);
+	start_chained(c);
 	ck_assert(harness_wait_count(&loops_chain[!me].in, 1));
 	if (me)
 		until_waiting(loops_pools[1], 1);
 	c->go = 1;
-	ck_assert_int_eq(eider_join(fiber), 0);
-	ck_assert_int_eq(c->result, me ? -EDEADLK : 0);
+	end_chained(c, me ? -EDEADLK : 0);
 	if (harness_add(&loops_refused, 1) == 2)
 		ck_assert_uint_eq(harness_get(&warned.count), 1);
 	return 0;
@@ -1519,23 +1398,19 @@ TXN_TEST(a_chain_that_can_go_on, 2, 1)
 	struct eider_txn_pool *p = default_pool(), *q = make_pool("second", 1);
 	struct chained a = { p, p, .in = 0 }, b = { p, q, .in = 0 };
 	struct chained c = { q, q, .in = 0 };
-	struct eider_fiber *fa, *fb, *fc;
 
-	tell_warnings();
-	fa = start_chained(&a);
-	fb = start_chained(&b);
-	fc = start_chained(&c);
-	a.go = 1;
-	until_waiting(p, 1);
-	b.go = 1;
-	until_waiting(q, 1);
+	note_warnings();
+	start_chained(&a);
+	start_chained(&b);
+	start_chained(&c);
+	let_wait(&a, 1);
+	let_wait(&b, 1);
 	yield_often();
 	ck_assert(!a.done && !b.done);
 	c.go = 2;
-	ck_assert_int_eq(eider_join(fc), 0);
-	ck_assert_int_eq(eider_join(fb), 0);
-	ck_assert_int_eq(eider_join(fa), 0);
-	ck_assert(!a.result && !b.result);
+	end_chained(&c, 0);
+	end_chained(&b, 0);
+	end_chained(&a, 0);
 	ck_assert_uint_eq(warned.count, 0);
 	return 0;
 }
@@ -1545,29 +1420,23 @@ TXN_TEST(a_long_chain_that_can_go_on, 1, 1)
 {
 	struct eider_txn_pool *p[4];
 	struct chained c[4];
-	struct eider_fiber *fibers[4];
 
-	tell_warnings();
+	note_warnings();
 	for (int i = 0; i < 4; i++)
 		p[i] = make_pool("link", 1);
 	for (int i = 0; i < 4; i++) {
 		c[i] = (struct chained){ p[i], p[(i + 1) % 4], .in = 0 };
-		fibers[i] = start_chained(&c[i]);
+		start_chained(&c[i]);
 	}
 	/* 0 waits for 1, 1 for 2; then 3, who could close it, for 0. */
-	c[1].go = 1;
-	until_waiting(p[2], 1);
-	c[0].go = 1;
-	until_waiting(p[1], 1);
-	c[3].go = 1;
-	until_waiting(p[0], 1);
+	let_wait(&c[1], 1);
+	let_wait(&c[0], 1);
+	let_wait(&c[3], 1);
 	yield_often();
 	ck_assert(!c[0].done && !c[1].done && !c[3].done);
 	c[2].go = 2;
-	for (int i = 0; i < 4; i++) {
-		ck_assert_int_eq(eider_join(fibers[i]), 0);
-		ck_assert_int_eq(c[i].result, 0);
-	}
+	for (int i = 0; i < 4; i++)
+		end_chained(&c[i], 0);
 	ck_assert_uint_eq(warned.count, 0);
 	return 0;
 }
@@ -1578,54 +1447,40 @@ TXN_TEST(one_lease_that_will_end, 3, 1)
 	struct eider_txn_pool *p = default_pool();
 	struct chained a = { p, p, .in = 0 }, b = { p, p, .in = 0 };
 	struct holder h = { NULL };
-	struct eider_fiber *fa, *fb, *fh;
+	struct eider_fiber *fh;
 
-	tell_warnings();
+	note_warnings();
 	fh = start_holding(&h);
-	fa = start_chained(&a);
-	fb = start_chained(&b);
-	a.go = 1;
-	until_waiting(p, 1);
-	b.go = 1;
-	until_waiting(p, 2);
+	start_chained(&a);
+	start_chained(&b);
+	let_wait(&a, 1);
+	let_wait(&b, 2);
 	yield_often();
 	ck_assert(!a.done && !b.done);
 	stop_holding(&h, fh);
-	ck_assert_int_eq(eider_join(fa), 0);
-	ck_assert_int_eq(eider_join(fb), 0);
-	ck_assert(!a.result && !b.result);
+	end_chained(&a, 0);
+	end_chained(&b, 0);
 	ck_assert_uint_eq(warned.count, 0);
 	return 0;
 }
 
 /* An atomic job has the other thread: it ends by itself. */
-static struct gate atomic_gate;
-
-static long pass_atomic_gate(void *arg)
-{
-	(void)arg;
-	return pass_gate(&atomic_gate);
-}
-EIDER_ATOMIC(pass_atomic_gate)
-
 TXN_TEST(a_job_that_will_end, 2, 1)
 {
 	struct eider_txn_pool *p = default_pool();
 	struct chained a = { p, p, .in = 0 };
-	struct eider_fiber *fa;
+	struct gate gate = { 0, 0 };
 	struct eider_job job;
 
-	tell_warnings();
-	ck_assert_int_eq(eider_submit(&job, pass_atomic_gate, NULL), 0);
-	ck_assert(harness_wait_count(&atomic_gate.begun, 1));
-	fa = start_chained(&a);
-	a.go = 1;
-	until_waiting(p, 1);
+	note_warnings();
+	ck_assert_int_eq(eider_submit(&job, pass_atomic_gate, &gate), 0);
+	ck_assert(harness_wait_count(&gate.inside, 1));
+	start_chained(&a);
+	let_wait(&a, 1);
 	yield_often();
 	ck_assert(!a.done);
-	harness_set(&atomic_gate.open, 1);
-	ck_assert_int_eq(eider_join(fa), 0);
-	ck_assert_int_eq(a.result, 0);
+	harness_set(&gate.open, 1);
+	end_chained(&a, 0);
 	ck_assert_int_eq(eider_await(&job.future), 7);
 	ck_assert_uint_eq(warned.count, 0);
 	return 0;
@@ -1842,12 +1697,6 @@ TXN_TEST(thread_start_that_fails, 1, 1)
 }
 
 /* Also where thread_start is the only hook: it is seen by who enters. */
-static long fail_to_start(struct eider_thread *t, void *arg)
-{
-	(void)t;
-	return *(long *)arg;
-}
-
 TXN_TEST(thread_start_alone_fails, 1, 1)
 {
 	long result = -ENOTCONN;

@@ -9,28 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness.h"
+#include "fixtures.h"
 
 /* A test that is a fiber of a loop without watchdog. */
-#define POOL_TEST(name)                                                        \
-	static long name##_body(void *arg);                                    \
-	START_TEST(name)                                                       \
-	{                                                                      \
-		struct eider_options o = {                                     \
-			.size = sizeof(o),                                     \
-			.slow_job_ns = EIDER_NEVER,                            \
-			.loop_stall_ns = EIDER_NEVER,                          \
-		};                                                             \
-                                                                               \
-		harness_in_loop(name##_body, NULL, &o);                        \
-	}                                                                      \
-	END_TEST                                                               \
-	static long name##_body(__attribute__((unused)) void *arg)
-
-static struct eider_executor *executor_here(void)
-{
-	return eider_loop_executor(eider_loop_current());
-}
+#define POOL_TEST(name) TXN_TEST(name, 0, 0)
 
 static struct eider_txn_pool *
 make_pool_with(const struct eider_txn_pool_options *options)
@@ -54,111 +36,12 @@ static struct eider_txn_pool *make_pool(unsigned int threads, unsigned int level
 	return make_pool_with(&o);
 }
 
-static struct eider_txn_pool_counts counts_of(struct eider_txn_pool *pool)
-{
-	struct eider_txn_pool_counts c;
-
-	eider_txn_pool_count(pool, &c);
-	ck_assert_uint_eq(c.threads, c.leased + c.bound + c.general);
-	ck_assert_uint_le(c.idle, c.general);
-	return c;
-}
-
-struct awaited_count {
-	struct eider_txn_pool *pool;
-	unsigned int n;
-};
-
-static bool threads_are(void *arg)
-{
-	struct awaited_count *a = arg;
-
-	return counts_of(a->pool).threads == a->n;
-}
-
-static bool line_is(void *arg)
-{
-	struct awaited_count *a = arg;
-
-	return counts_of(a->pool).waiting == a->n;
-}
-
-static bool idle_are(void *arg)
-{
-	struct awaited_count *a = arg;
-
-	return counts_of(a->pool).idle == a->n;
-}
-
-/* Those that were stopped take a moment to end. */
-static void until_threads(struct eider_txn_pool *pool, unsigned int n)
-{
-	struct awaited_count a = { pool, n };
-
-	ck_assert_msg(harness_wait_until(threads_are, &a), "%u threads, not %u",
-		      counts_of(pool).threads, n);
-}
-
-/* A thread knows a moment after the last result that it has nothing to do. */
-static void until_idle(struct eider_txn_pool *pool, unsigned int n)
-{
-	struct awaited_count a = { pool, n };
-
-	ck_assert_msg(harness_wait_until(idle_are, &a), "%u idle, not %u",
-		      counts_of(pool).idle, n);
-}
-
-static void until_waiting(struct eider_txn_pool *pool, unsigned int n)
-{
-	struct awaited_count a = { pool, n };
-
-	ck_assert_msg(harness_wait_until(line_is, &a), "%u wait, not %u",
-		      counts_of(pool).waiting, n);
-}
-
-static struct eider_fiber *start(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
-}
-
-static void yield_often(void)
-{
-	for (int i = 0; i < 200; i++)
-		eider_yield();
-}
-
 /* ---- jobs ---- */
-
-struct gate {
-	unsigned int begun, open;
-};
-
-static long pass_gate(void *arg)
-{
-	struct gate *g = arg;
-
-	harness_add(&g->begun, 1);
-	return harness_wait_count(&g->open, 1) ? 7 : -ETIME;
-}
-
-static long count_up(void *arg)
-{
-	return harness_add((unsigned int *)arg, 1);
-}
 
 static long where(void *arg)
 {
 	*(struct eider_thread **)arg = eider_thread_self();
 	return 0;
-}
-
-static long id_of_job(void *arg)
-{
-	(void)arg;
-	return (long)eider_txn_id();
 }
 
 static void submit(struct eider_txn_pool *pool, struct eider_job *job, eider_fn *fn,
@@ -304,7 +187,7 @@ POOL_TEST(free_rule_after_jobs)
 
 	for (int i = 0; i < 6; i++)
 		submit(pool, &jobs[i], pass_gate, &g, 0);
-	ck_assert(harness_wait_count(&g.begun, 6));
+	ck_assert(harness_wait_count(&g.inside, 6));
 	ck_assert_uint_eq(counts_of(pool).general, 6);
 	ck_assert_uint_eq(counts_of(pool).idle, 0);
 	harness_set(&g.open, 1);
@@ -476,13 +359,12 @@ POOL_TEST(put_while_it_runs)
 	eider_job_init(&behind, id_of_job, NULL);
 	ck_assert_int_eq(eider_thread_submit(t, &gated), 0);
 	ck_assert_int_eq(eider_thread_submit(t, &behind), 0);
-	ck_assert(harness_wait_count(&g.begun, 1));
+	ck_assert(harness_wait_count(&g.inside, 1));
 	eider_txn_pool_put_thread(pool, t);
 	ck_assert_uint_eq(counts_of(pool).idle, 1);
 	/* So a job goes to the other one, and does not wait behind the slow. */
 	ck_assert_ptr_eq(thread_for(pool, 0), other);
-	harness_set(&g.open, 1);
-	ck_assert_int_eq(eider_await(&gated.future), 7);
+	let_go(&gated, &g);
 	ck_assert_int_eq(eider_await(&behind.future), 0);
 	until_threads(pool, 1);
 	return 0;
@@ -503,7 +385,7 @@ POOL_TEST(stop_of_an_idle_one_cancels_nothing)
 			eider_job_init(&jobs[i][j], pass_gate, &g);
 			ck_assert_int_eq(eider_thread_submit(t[i], &jobs[i][j]), 0);
 		}
-	ck_assert(harness_wait_count(&g.begun, 4));
+	ck_assert(harness_wait_count(&g.inside, 4));
 	for (int i = 0; i < 4; i++)
 		eider_txn_pool_put_thread(pool, t[i]);
 	harness_set(&g.open, 1);
@@ -515,12 +397,6 @@ POOL_TEST(stop_of_an_idle_one_cancels_nothing)
 }
 
 /* The thread may be gone before the one who asked for it has looked. */
-static long fail_to_start(struct eider_thread *t, void *arg)
-{
-	(void)t;
-	return *(long *)arg;
-}
-
 POOL_TEST(get_thread_that_does_not_start)
 {
 	long result = -ENOTCONN;
@@ -670,8 +546,7 @@ POOL_TEST(cancel_in_line)
 	ck_assert_int_eq(eider_await(&queued.future), -ECANCELED);
 	ck_assert_int_eq(eider_await(&late.future), -ETIME);
 	ck_assert_uint_eq(counts_of(pool).waiting, 0);
-	harness_set(&g.open, 1);
-	ck_assert_int_eq(eider_await(&running.future), 7);
+	let_go(&running, &g);
 	ck_assert_uint_eq(ran, 0);
 	return 0;
 }
@@ -736,7 +611,7 @@ POOL_TEST(no_job_behind_a_slow_one)
 
 	/* With one thread, and another that may be started. */
 	submit(pool, &slow, pass_gate, &g, 0);
-	ck_assert(harness_wait_count(&g.begun, 1));
+	ck_assert(harness_wait_count(&g.inside, 1));
 	ck_assert_int_eq(call_in(pool, count_up, &ran, 0), 1);
 	/* And with one that is idle. */
 	for (int i = 0; i < 30; i++)
@@ -745,19 +620,9 @@ POOL_TEST(no_job_behind_a_slow_one)
 	ck_assert_uint_eq(harness_get(&ran), 31);
 	ck_assert(!eider_is_done(&slow.future));
 	ck_assert_uint_eq(counts_of(pool).threads, 2);
-	harness_set(&g.open, 1);
-	ck_assert_int_eq(eider_await(&slow.future), 7);
+	let_go(&slow, &g);
 	return 0;
 }
-
-static struct gate atomic_gate;
-
-static long pass_atomic_gate(void *arg)
-{
-	(void)arg;
-	return pass_gate(&atomic_gate);
-}
-EIDER_ATOMIC(pass_atomic_gate)
 
 static long count_atomically(void *arg)
 {
@@ -770,6 +635,7 @@ POOL_TEST(default_pool)
 {
 	struct eider_txn_pool *pool = eider_executor_txn_pool(executor_here());
 	struct eider_txn_pool *other = make_pool(4, 100);
+	struct gate gate = { 0, 0 };
 	struct eider_txn txn;
 	struct eider_job slow;
 	unsigned int ran = 0;
@@ -781,13 +647,12 @@ POOL_TEST(default_pool)
 	ck_assert_int_eq(eider_txn_enter_named(&txn, NULL, "x", EIDER_NEVER), 0);
 	eider_txn_leave(&txn);
 	ck_assert_uint_eq(counts_of(pool).bound, 1);
-	ck_assert_int_eq(eider_submit(&slow, pass_atomic_gate, NULL), 0);
-	ck_assert(harness_wait_count(&atomic_gate.begun, 1));
+	ck_assert_int_eq(eider_submit(&slow, pass_atomic_gate, &gate), 0);
+	ck_assert(harness_wait_count(&gate.inside, 1));
 	for (unsigned int i = 1; i <= 20; i++)
 		ck_assert_int_eq(eider_call(count_atomically, &ran), i);
 	ck_assert(!eider_is_done(&slow.future));
-	harness_set(&atomic_gate.open, 1);
-	ck_assert_int_eq(eider_await(&slow.future), 7);
+	let_go(&slow, &gate);
 	ck_assert_uint_eq(counts_of(other).threads, 0);
 	return 0;
 }
@@ -810,15 +675,14 @@ POOL_TEST(counts)
 	c = counts_of(pool);
 	ck_assert(c.threads == 3 && c.leased == 2 && c.bound == 1 && !c.general);
 	submit(pool, &job, pass_gate, &g, 0);
-	ck_assert(harness_wait_count(&g.begun, 1));
+	ck_assert(harness_wait_count(&g.inside, 1));
 	c = counts_of(pool);
 	ck_assert(c.threads == 4 && c.leased == 2 && c.bound == 1);
 	ck_assert(c.general == 1 && !c.idle && !c.waiting);
 	f4[0] = start(be_in_crowd, &line);
 	f4[1] = start(be_in_crowd, &line);
 	until_waiting(pool, 2);
-	harness_set(&g.open, 1);
-	ck_assert_int_eq(eider_await(&job.future), 7);
+	let_go(&job, &g);
 	ck_assert(harness_wait_count(&line.in, 1));
 	c = counts_of(pool);
 	ck_assert(c.leased == 3 && c.bound == 1 && !c.general && c.waiting == 1);
@@ -977,8 +841,7 @@ POOL_TEST(shutdown_that_waits)
 	ck_assert_uint_eq(harness_get(&closing.done), 0);
 	ck_assert_uint_eq(ran, 0);
 
-	harness_set(&g.open, 1);
-	ck_assert_int_eq(eider_await(&gated.future), 7);
+	let_go(&gated, &g);
 	ck_assert_int_eq(eider_await(&queued.future), 1);
 	ck_assert(!line.in);
 	disperse(&in, &fin, 1);
@@ -992,6 +855,19 @@ POOL_TEST(shutdown_that_waits)
 	return 0;
 }
 
+/*
+ * Both threads of @pool are inside @g, one of them for context 5: two jobs behind
+ * them, one in the context's own line and one in the pool's.
+ */
+static void fill_two(struct eider_txn_pool *pool, struct eider_job *jobs,
+		     struct gate *g, unsigned int *ran)
+{
+	submit(pool, &jobs[0], pass_gate, g, 0);
+	submit(pool, &jobs[1], pass_gate, g, 5);
+	submit(pool, &jobs[2], count_up, ran, 5);
+	submit(pool, &jobs[3], count_up, ran, 0);
+}
+
 POOL_TEST(shutdown_that_does_not)
 {
 	struct eider_txn_pool *pool = make_pool(2, 100);
@@ -999,51 +875,30 @@ POOL_TEST(shutdown_that_does_not)
 	struct crowd line = { .pool = pool, .go = 1 };
 	struct crowd named = { .pool = pool, .go = 1, .named = true };
 	struct eider_fiber *fline, *fnamed;
-	struct eider_job gated[2], queued, waiting;
+	struct eider_job jobs[4];
 	struct gate g = { 0, 0 };
 	unsigned int ran = 0;
 
-	submit(pool, &gated[0], pass_gate, &g, 0);
-	submit(pool, &gated[1], pass_gate, &g, 5);
-	submit(pool, &queued, count_up, &ran, 5);
-	submit(pool, &waiting, count_up, &ran, 0);
+	fill_two(pool, jobs, &g, &ran);
 	until_waiting(pool, 1);
 	fline = start(be_in_crowd, &line);
 	until_waiting(pool, 2);
 	fnamed = start(be_in_crowd, &named);
 	until_waiting(pool, 3);
-	ck_assert(harness_wait_count(&g.begun, 2));
+	ck_assert(harness_wait_count(&g.inside, 2));
 	start_closing(&closing);
 	ck_assert_int_eq(eider_join(fline), -ESHUTDOWN);
 	ck_assert_int_eq(eider_join(fnamed), -ESHUTDOWN);
-	ck_assert_int_eq(eider_await(&queued.future), -ECANCELED);
-	ck_assert_int_eq(eider_await(&waiting.future), -ECANCELED);
+	ck_assert_int_eq(eider_await(&jobs[2].future), -ECANCELED);
+	ck_assert_int_eq(eider_await(&jobs[3].future), -ECANCELED);
 	check_closed(pool);
 	ck_assert_uint_eq(harness_get(&closing.done), 0);
 	harness_set(&g.open, 1);
 	ck_assert_int_eq(end_closing(&closing), 0);
-	ck_assert_int_eq(eider_await(&gated[0].future), 7);
-	ck_assert_int_eq(eider_await(&gated[1].future), 7);
+	ck_assert_int_eq(eider_await(&jobs[0].future), 7);
+	ck_assert_int_eq(eider_await(&jobs[1].future), 7);
 	ck_assert_uint_eq(ran, 0);
 	return 0;
-}
-
-static struct {
-	unsigned int count;
-	enum eider_warning_kind kind;
-	uint64_t context;
-	char name[32], detail[100];
-} warned;
-
-static void note_warning(const struct eider_warning *w, void *arg)
-{
-	(void)arg;
-	warned.kind = w->kind;
-	warned.context = w->context;
-	snprintf(warned.name, sizeof(warned.name), "%s", w->name ? w->name : "");
-	snprintf(warned.detail, sizeof(warned.detail), "%s",
-		 w->detail ? w->detail : "");
-	harness_add(&warned.count, 1);
 }
 
 POOL_TEST(shutdown_with_a_context_not_left)
@@ -1052,7 +907,7 @@ POOL_TEST(shutdown_with_a_context_not_left)
 	struct crowd in = { .pool = pool };
 	struct eider_fiber *fiber;
 
-	eider_on_warning(executor_here(), note_warning, NULL);
+	note_warnings();
 	gather(&in, &fiber, 1);
 	ck_assert_int_eq(close_from_outside(pool, true, eider_after(2 * HARNESS_MS)),
 			 -ETIME);
@@ -1073,11 +928,11 @@ POOL_TEST(shutdown_with_a_job_that_runs)
 	struct gate g = { 0, 0 };
 	struct eider_job job;
 
-	eider_on_warning(executor_here(), note_warning, NULL);
+	note_warnings();
 	eider_job_init(&job, pass_gate, &g);
 	job.name = "slow one";
 	ck_assert_int_eq(eider_txn_pool_submit(pool, &job, 0), 0);
-	ck_assert(harness_wait_count(&g.begun, 1));
+	ck_assert(harness_wait_count(&g.inside, 1));
 	ck_assert_int_eq(close_from_outside(pool, true, eider_after(HARNESS_MS)),
 			 -ETIME);
 	ck_assert_int_eq(close_from_outside(pool, false, eider_after(HARNESS_MS)),
@@ -1126,11 +981,6 @@ POOL_TEST(shutdown_of_oneself)
 
 /* ---- freeing ---- */
 
-static bool threads_back(void *arg)
-{
-	return harness_threads() <= *(int *)arg;
-}
-
 POOL_TEST(free_with_idle_threads)
 {
 	int before = harness_threads();
@@ -1141,7 +991,7 @@ POOL_TEST(free_with_idle_threads)
 	ck_assert_int_eq(call_in(pool, id_of_job, NULL, 9), 9);
 	ck_assert_int_gt(harness_threads(), before);
 	eider_txn_pool_free(pool);
-	ck_assert(harness_wait_until(threads_back, &before));
+	ck_assert(wait_for_threads(before));
 	return 0;
 }
 
@@ -1149,23 +999,20 @@ POOL_TEST(free_while_jobs_run)
 {
 	int before = harness_threads();
 	struct eider_txn_pool *pool = make_pool(2, 100);
-	struct eider_job gated[2], queued, waiting;
+	struct eider_job jobs[4];
 	struct gate g = { 0, 0 };
 	unsigned int ran = 0;
 
-	submit(pool, &gated[0], pass_gate, &g, 0);
-	submit(pool, &gated[1], pass_gate, &g, 5);
-	submit(pool, &queued, count_up, &ran, 5);
-	submit(pool, &waiting, count_up, &ran, 0);
-	ck_assert(harness_wait_count(&g.begun, 2));
+	fill_two(pool, jobs, &g, &ran);
+	ck_assert(harness_wait_count(&g.inside, 2));
 	eider_txn_pool_free(pool);
-	ck_assert_int_eq(eider_await(&queued.future), -ECANCELED);
-	ck_assert_int_eq(eider_await(&waiting.future), -ECANCELED);
+	ck_assert_int_eq(eider_await(&jobs[2].future), -ECANCELED);
+	ck_assert_int_eq(eider_await(&jobs[3].future), -ECANCELED);
 	harness_set(&g.open, 1);
-	ck_assert(harness_wait_until(threads_back, &before));
+	ck_assert(wait_for_threads(before));
 	/* Their results come all the same. */
-	ck_assert_int_eq(eider_await(&gated[0].future), 7);
-	ck_assert_int_eq(eider_await(&gated[1].future), 7);
+	ck_assert_int_eq(eider_await(&jobs[0].future), 7);
+	ck_assert_int_eq(eider_await(&jobs[1].future), 7);
 	ck_assert_uint_eq(ran, 0);
 	return 0;
 }
