@@ -210,16 +210,9 @@ static void take_jobs_back(struct eider_loop *loop)
 /* Step 4. How many of the orphans there might have been came back after all. */
 static unsigned int close_inbox(struct eider_loop *loop)
 {
-	struct eider_link *l = eider__inbox_close(&loop->inbox);
 	unsigned int jobs = loop->jobs;
 
-	while (l) {
-		struct eider_link *next = l->_next;
-
-		if (l->_kind->drop)
-			l->_kind->drop(l);
-		l = next;
-	}
+	eider__loop_close_inbox(loop);
 	return jobs - loop->jobs;
 }
 

@@ -59,15 +59,15 @@ static void let_go(struct eider_job *job)
 
 static const struct eider_kind job_kind;
 
-/* The fiber that waits for the job that is next on the ready list, if that is so. */
-static struct eider_fiber *fiber_of_next(const struct eider_link *l)
+/* The fiber that waits for what the loop runs next, if it is such a job. */
+static struct eider_fiber *fiber_of_next(const struct eider_loop *loop)
 {
-	struct eider_link *next = l->_next;
+	const struct eider_future *next = (const struct eider_future *)loop->next_up;
 
-	if (!next || next->_kind != &job_kind ||
-	    !(eider__future_of(next)->_state & EIDER__WAITED_BY_FIBER))
+	if (!next || next->_link._kind != &job_kind ||
+	    !(next->_state & EIDER__WAITED_BY_FIBER))
 		return NULL;
-	return eider__future_of(next)->_waiter.fiber;
+	return next->_waiter.fiber;
 }
 
 /*
@@ -78,7 +78,7 @@ static struct eider_fiber *fiber_of_next(const struct eider_link *l)
 static void run_job(struct eider_link *l)
 {
 	struct eider_job *job = eider__job_of(l);
-	struct eider_fiber *next = fiber_of_next(l);
+	struct eider_fiber *next = fiber_of_next(job->future._loop);
 
 	if (next)
 		eider__fiber_prefetch(next);

@@ -31,7 +31,7 @@
 #include "executor.h"
 
 enum {
-	AHEAD = 4,		/* jobs whose memory is asked for in advance */
+	AHEAD = 8,		/* jobs whose memory is asked for in advance */
 };
 
 __thread struct eider__worker *eider__worker_here;

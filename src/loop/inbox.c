@@ -77,10 +77,6 @@ enum {
 	SLEEPING,
 };
 
-enum {
-	AHEAD = 8,		/* items whose memory is asked for in advance */
-};
-
 #define CLOSED (UINT64_C(1) << 63)	/* of tail */
 
 static struct eider_link closed;
@@ -225,12 +221,12 @@ static struct eider_link *oldest_first(struct eider_link *l)
 	return reversed;
 }
 
-/* Everything in the ring up to the first place that is not filled, to *end. */
-static struct eider_link **take_ring(struct eider__inbox *in,
-				     struct eider_link **end)
+/* Everything in the ring up to the first place that is not filled. How many. */
+static unsigned int take_ring(struct eider__inbox *in, struct eider_link **items)
 {
 	uint64_t tail = eider__load_acquire(&in->tail) & ~CLOSED;
 	uint64_t at = in->taken;
+	unsigned int n = 0;
 
 	for (; at != tail; at++) {
 		struct eider_link **place = &in->ring[at % EIDER__INBOX_RING];
@@ -238,30 +234,28 @@ static struct eider_link **take_ring(struct eider__inbox *in,
 
 		if (!l)
 			break;
-		eider__prefetch_write(eider__load_relaxed(
-			&in->ring[(at + AHEAD) % EIDER__INBOX_RING]));
 		eider__store_relaxed(place, NULL);
-		*end = l;
-		end = &l->_next;
+		items[n++] = l;
 	}
-	*end = NULL;
 	eider__store_release(&in->taken, at);
-	return end;
+	return n;
 }
 
-struct eider_link *eider__inbox_take(struct eider__inbox *in)
+unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **items,
+			       struct eider_link **ret_rest)
 {
-	struct eider_link *first, **end;
+	unsigned int n;
 
+	*ret_rest = NULL;
 	/* A plain look first: what follows takes the line from the posters. */
 	if (eider__inbox_is_empty(in))
-		return NULL;
-	end = take_ring(in, &first);
-	if (end == &first && !eider__load_relaxed(&in->head))
-		sched_yield();		/* somebody is about to fill the first place */
+		return 0;
+	n = take_ring(in, items);
 	if (eider__load_relaxed(&in->head))
-		*end = oldest_first(eider__swap_full(&in->head, NULL));
-	return first;
+		*ret_rest = oldest_first(eider__swap_full(&in->head, NULL));
+	else if (!n)
+		sched_yield();		/* somebody is about to fill the first place */
+	return n;
 }
 
 bool eider__inbox_sleep(struct eider__inbox *in)
@@ -290,17 +284,16 @@ void eider__inbox_wait_guests(struct eider__inbox *in)
 	eider__lock_give(&in->guest_lock);
 }
 
-struct eider_link *eider__inbox_close(struct eider__inbox *in)
+unsigned int eider__inbox_close(struct eider__inbox *in, struct eider_link **items,
+				struct eider_link **ret_rest)
 {
 	uint64_t tail = eider__add_full(&in->tail, CLOSED);
-	struct eider_link *first, **end = &first;
+	unsigned int n = take_ring(in, items);
 
-	for (;;) {
-		end = take_ring(in, end);
-		if (in->taken == tail)
-			break;
+	while (in->taken != tail) {
 		sched_yield();		/* somebody is about to fill a place */
+		n += take_ring(in, items + n);
 	}
-	*end = oldest_first(eider__swap_full(&in->head, &closed));
-	return first;
+	*ret_rest = oldest_first(eider__swap_full(&in->head, &closed));
+	return n;
 }

@@ -61,8 +61,13 @@ int eider__inbox_post_guest(struct eider__inbox *in, struct eider_link *link);
 /* [any] Make the loop turn, with nothing to give. */
 void eider__inbox_wake(struct eider__inbox *in);
 
-/* [loop] Everything posted so far, oldest first. */
-struct eider_link *eider__inbox_take(struct eider__inbox *in);
+/*
+ * [loop] What was posted so far, oldest first: to @items, which has room for
+ * EIDER__INBOX_RING of them, how many; and what came while the ring was full, in a
+ * list. Nothing of it is touched.
+ */
+unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **items,
+			       struct eider_link **ret_rest);
 
 /* [loop] What came in a CQE of EIDER__TAG_POSTED. */
 struct eider_link *eider__inbox_received(uint64_t user_data);
@@ -84,7 +89,8 @@ void eider__inbox_refuse_guests(struct eider__inbox *in);
 /* [loop] After closing: wait until no guest that delivered has the inbox in hand. */
 void eider__inbox_wait_guests(struct eider__inbox *in);
 
-/* [loop] Deliver nothing from now on; everything posted before, oldest first. */
-struct eider_link *eider__inbox_close(struct eider__inbox *in);
+/* [loop] Deliver nothing from now on; everything posted before, as above. */
+unsigned int eider__inbox_close(struct eider__inbox *in, struct eider_link **items,
+				struct eider_link **ret_rest);
 
 #endif

@@ -5,8 +5,12 @@
  *	        v                                           |
  *	hand    new jobs to the executor, entries to the kernel
  *	wait    in io_uring_enter(), if nothing is ready    |
- *	reap    CQEs, inbox, timers: all only move links to the ready list
- *	run     the ready list: fibers and callbacks -------+
+ *	reap    CQEs, inbox, timers: all only make links ready
+ *	run     what is ready: fibers and callbacks --------+
+ *
+ * What is ready is in a list, and behind it, as an array, what came through the inbox:
+ * that is still in the cache of another CPU, and of an array the next ones' memory can
+ * be asked for while one runs.
  *
  * Reaping runs nothing of the user's. So what a fiber starts can never complete
  * under its feet, and a burst of completions is taken in one go.
@@ -14,7 +18,8 @@
  * Invariants
  *
  *  L1  Only the home thread touches the ring, the ready list and the timers.
- *  L2  A link is in at most one list.
+ *  L2  A link is in at most one list, or in the array, which is empty but between
+ *      reaping and running.
  *  L3  The kernel is entered only if there is something to submit, to wait for,
  *      or the kernel said (TASKRUN, overflow) that it has something.
  *  L4  Between the announcement of sleep and the waking nothing is run.
@@ -33,6 +38,10 @@
 #include "base/assert.h"
 #include "base/sys.h"
 #include "op.h"
+
+enum {
+	AHEAD = 16,		/* items whose memory is asked for in advance */
+};
 
 __thread struct eider_loop *eider__loop_here;
 
@@ -144,16 +153,22 @@ static void reap_timers(struct eider_loop *loop)
 	}
 }
 
+static void make_ready(struct eider_loop *loop, struct eider_link *list)
+{
+	while (list) {
+		struct eider_link *next = list->_next;
+
+		eider__loop_ready(loop, list);
+		list = next;
+	}
+}
+
 static void reap_inbox(struct eider_loop *loop)
 {
-	struct eider_link *l = eider__inbox_take(&loop->inbox);
+	struct eider_link *rest;
 
-	while (l) {
-		struct eider_link *next = l->_next;
-
-		eider__loop_ready(loop, l);
-		l = next;
-	}
+	loop->arrived_count = eider__inbox_take(&loop->inbox, loop->arrived, &rest);
+	make_ready(loop, rest);
 }
 
 static void reap_ring(struct eider_loop *loop)
@@ -192,22 +207,47 @@ static void reap(struct eider_loop *loop)
 	reap_timers(loop);
 }
 
+static void run_list(struct eider_loop *loop, struct eider__fifo *now)
+{
+	struct eider_link *l;
+
+	while ((l = eider__fifo_pop(now))) {
+		eider__watched_next(&loop->watched);
+		l->_kind->run(l);
+	}
+}
+
+/* Their memory is on another CPU: ask for it well before. */
+static void run_arrived(struct eider_loop *loop)
+{
+	unsigned int n = loop->arrived_count;
+
+	loop->arrived_count = 0;
+	for (unsigned int i = 0; i < n && i < AHEAD; i++)
+		eider__prefetch_write(loop->arrived[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			eider__prefetch_write(loop->arrived[i + AHEAD]);
+		loop->next_up = i + 1 < n ? loop->arrived[i + 1] : NULL;
+		eider__watched_next(&loop->watched);
+		loop->arrived[i]->_kind->run(loop->arrived[i]);
+	}
+	loop->next_up = NULL;
+}
+
 static void run(struct eider_loop *loop)
 {
 	struct eider__fifo now = loop->ready;
-	struct eider_link *l;
 
-	if (!now.first)
+	if (!now.first && !loop->arrived_count)
 		return;
 	loop->ready.first = NULL;
 	loop->ready.count = 0;
 	loop->dispatching = true;
 	eider__watched_begin(&loop->watched);
 	loop->on_busy(loop);
-	while ((l = eider__fifo_pop(&now))) {
-		eider__watched_next(&loop->watched);
-		l->_kind->run(l);
-	}
+	run_list(loop, &now);
+	run_arrived(loop);
 	eider__watched_end(&loop->watched);
 	loop->dispatching = false;
 }
@@ -257,13 +297,30 @@ static int turn(struct eider_loop *loop, int64_t deadline)
 	return err;
 }
 
+static void drop(struct eider_link *l)
+{
+	if (l->_kind->drop)
+		l->_kind->drop(l);
+}
+
 void eider__loop_drop_ready(struct eider_loop *loop)
 {
 	struct eider_link *l;
 
 	while ((l = eider__fifo_pop(&loop->ready)))
-		if (l->_kind->drop)
-			l->_kind->drop(l);
+		drop(l);
+	for (unsigned int i = 0; i < loop->arrived_count; i++)
+		drop(loop->arrived[i]);
+	loop->arrived_count = 0;
+}
+
+void eider__loop_close_inbox(struct eider_loop *loop)
+{
+	struct eider_link *rest;
+
+	loop->arrived_count = eider__inbox_close(&loop->inbox, loop->arrived, &rest);
+	make_ready(loop, rest);
+	eider__loop_drop_ready(loop);
 }
 
 void eider__loop_drop_inbox(struct eider_loop *loop)

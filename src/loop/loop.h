@@ -35,6 +35,9 @@ struct eider_loop {
 	/* Home thread only. */
 	struct eider__ring ring;
 	struct eider__fifo ready;	/* to be run */
+	struct eider_link *arrived[EIDER__INBOX_RING];	/* and then these */
+	unsigned int arrived_count;
+	const struct eider_link *next_up;	/* while one of them runs: the next */
 	struct eider__fifo handoff;	/* to be run before the ring is entered */
 	struct eider__heap timers;
 	unsigned int jobs;		/* accepted, future not done */
@@ -127,6 +130,7 @@ int eider__loop_leave_asleep(struct eider_loop *loop);
  */
 void eider__loop_drop_ready(struct eider_loop *loop);
 void eider__loop_drop_inbox(struct eider_loop *loop);
+void eider__loop_close_inbox(struct eider_loop *loop);
 void eider__loop_reap_and_drop(struct eider_loop *loop);
 void eider__loop_end_ops(struct eider_loop *loop);
 
