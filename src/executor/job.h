@@ -26,7 +26,7 @@ enum eider__job_flags {
 	EIDER__JOB_INTERRUPTIBLE = 2,	/* likewise */
 	EIDER__JOB_TIMED = 4,		/* likewise: has a timer */
 	EIDER__JOB_CANCELLED = 8,	/* eider_cancelled() says so */
-	EIDER__JOB_QUEUED = 16,		/* in a pool's queue; under its lock */
+	EIDER__JOB_QUEUED = 16,		/* in the list of a backlog; pool's lock */
 	EIDER__JOB_WAITING = 32,	/* in a transaction pool's; under txn_lock */
 	EIDER__JOB_EXPIRED = 512,	/* cancelled by its deadline */
 

@@ -13,7 +13,6 @@
 #include "base/lock.h"
 #include "backlog.h"
 #include "job.h"
-#include "loop/queue.h"
 
 struct eider__worker;
 

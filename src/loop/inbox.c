@@ -47,7 +47,7 @@
  * Letting go. The item can be taken, and the loop be freed, before the poster that
  * pushed it has come to P2. So a poster says whose inbox it has in hand (target)
  * before P1 and until after P4, and whoever frees a loop waits until no poster has
- * its inbox in hand (executor.c). P1, being full, publishes target: the loop that
+ * its inbox in hand (posting.c). P1, being full, publishes target: the loop that
  * took the item sees it. A guest has guest_lock in hand all the time instead; one who
  * comes after closing is an error of the caller's.
  *

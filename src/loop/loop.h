@@ -56,7 +56,7 @@ struct eider_loop {
 
 	/* Any thread, atomic. */
 	uint32_t stop;
-	unsigned int orphans;		/* see executor/run.c */
+	unsigned int orphans;		/* see executor/assembly.c */
 
 	/* As watched.h says: busy while something is run. */
 	struct eider__watched watched;
