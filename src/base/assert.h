@@ -1,10 +1,9 @@
 /*
- * assert.h - three levels of being sure
+ * assert.h - two levels of being sure
  *
  *	EIDER_ASSERT	always: a broken invariant of ours ends the process with
  *			its text before it can do harm
  *	EIDER_DEBUG	in debug builds (DEBUG=1, and all test builds)
- *	EIDER_PARANOID	in debug builds: walks whole structures
  *
  * Bad arguments of a caller are never asserted: they are answered with -EINVAL.
  */
@@ -23,10 +22,8 @@ __attribute__((noreturn, cold)) void eider__assert_failed(const char *what,
 
 #ifdef EIDER_DEBUG_BUILD
 #define EIDER_DEBUG(what) EIDER_ASSERT(what)
-#define EIDER_PARANOID(what) EIDER_ASSERT(what)
 #else
 #define EIDER_DEBUG(what) ((void)sizeof(what))
-#define EIDER_PARANOID(what) ((void)sizeof(what))
 #endif
 
 #define eider__container(ptr, type, member)                                    \

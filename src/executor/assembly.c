@@ -143,7 +143,7 @@ int eider_loop_new(struct eider_executor *executor,
 
 	if (!executor || !ret_loop)
 		return -EINVAL;
-	if (executor->generation != eider__fork_generation())
+	if (!eider__executor_is_ours(executor))
 		return -ECHILD;
 	if (eider__loop_here)
 		return -EBUSY;

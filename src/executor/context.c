@@ -70,11 +70,6 @@ static struct eider_context *make_context(struct eider_fiber *fiber,
 
 /* ---- the wait for a lease ---- */
 
-static void run_grant(struct eider_link *l)
-{
-	eider__future_finish(eider__future_of(l));
-}
-
 static void end_wait(struct eider__lease_wait *w, long result)
 {
 	/* If it is not in line any more, the grant is on its way. */
@@ -100,7 +95,7 @@ static void drop_grant(struct eider_link *l)
 }
 
 const struct eider_kind eider__grant_kind = {
-	.run = run_grant,
+	.run = eider__future_run,
 	.cancel = cancel_grant,
 	.drop = drop_grant,
 };

@@ -214,7 +214,7 @@ int eider_pool_new(struct eider_executor *e, const char *name,
 	if (e->pool_count < EIDER__POOLS_MAX) {
 		p->index = e->pool_count;
 		e->pools[p->index] = p;
-		/* Pairs with eider__lane_to(): the pool is complete. */
+		/* Pairs with those who look at all pools: this one is complete. */
 		eider__store_release(&e->pool_count, e->pool_count + 1);
 	} else {
 		err = -EAGAIN;
@@ -293,7 +293,7 @@ int eider_executor_shutdown(struct eider_executor *e, bool wait, int64_t deadlin
 {
 	if (!e)
 		return -EINVAL;
-	if (e->generation != eider__fork_generation())
+	if (!eider__executor_is_ours(e))
 		return -ECHILD;
 	if (eider__would_wait_for_itself(e, wait, deadline))
 		return -EDEADLK;
@@ -324,7 +324,7 @@ static void wait_for_idle_workers(struct eider_executor *e)
 
 void eider_executor_free(struct eider_executor *e)
 {
-	if (!e || e->generation != eider__fork_generation())
+	if (!e || !eider__executor_is_ours(e))
 		return;
 	eider__store_full(&e->closing, 1);
 	set_pools_state(e, EIDER__POOL_CLOSED);

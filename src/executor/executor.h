@@ -65,12 +65,18 @@ static inline bool eider__executor_is_open(const struct eider_executor *e)
 }
 
 /*
- * [any] May @e be asked for anything? -ECHILD in a forked child, whose copies of its
- * locks may be held for ever; -ESHUTDOWN after eider_executor_shutdown().
+ * [any] False in a forked child: the locks of @e, a copy there, may be held for ever
+ * by threads that do not exist.
  */
+static inline bool eider__executor_is_ours(const struct eider_executor *e)
+{
+	return e->generation == eider__fork_generation();
+}
+
+/* [any] May @e be asked for anything new? 0, -ECHILD, -ESHUTDOWN. */
 static inline int eider__executor_check(const struct eider_executor *e)
 {
-	if (e->generation != eider__fork_generation())
+	if (!eider__executor_is_ours(e))
 		return -ECHILD;
 	return eider__executor_is_open(e) ? 0 : -ESHUTDOWN;
 }

@@ -8,7 +8,7 @@
  * Cancelling finds the job in one of these places, and takes it out where it can:
  *
  *	in a lane		handed over first, then as below
- *	waiting for a general	under txn_lock (txn_pool.c)
+ *	waiting for a general	under txn_lock (txn_line.c)
  *	  transaction thread
  *	queued, or in the batch	under the pool's lock (pool.c)
  *	  of a worker
@@ -71,9 +71,8 @@ static struct eider_fiber *fiber_of_next(const struct eider_loop *loop)
 }
 
 /*
- * It came back through the inbox, or from eider__job_complete(). With many fibers
- * their stacks are not in the nearest cache: ask for the next one's while this one
- * runs.
+ * It came back through the inbox, or was completed here. With many fibers their stacks
+ * are not in the nearest cache: ask for the next one's while this one runs.
  */
 static void run_job(struct eider_link *l)
 {
@@ -132,11 +131,6 @@ static const struct eider_kind job_kind = {
 	.cancel = cancel_job,
 	.drop = drop_job,
 };
-
-void eider__job_complete(struct eider_job *job, long result)
-{
-	eider__future_complete(&job->future, result);
-}
 
 void eider_job_init(struct eider_job *job, eider_fn *fn, void *arg)
 {
@@ -225,7 +219,7 @@ static int choose_lane(struct eider_loop *loop, struct eider_job *job,
 	struct eider_context *context = fiber ? fiber->context : NULL;
 
 	if (job->pool) {
-		if (eider__pool_executor(job->pool) != loop->executor)
+		if (job->pool->executor != loop->executor)
 			return -EINVAL;
 		*ret = eider__lane_to(loop, job->pool);
 		return 0;

@@ -86,9 +86,6 @@ int eider__job_accept(struct eider_job *job, struct eider_lane *lane);
 /* [loop] It was not to be: give the slot back. */
 void eider__job_reject(struct eider_job *job);
 
-/* [loop] Complete a job that no thread has. */
-void eider__job_complete(struct eider_job *job, long result);
-
 /* [loop] What every way to start a job checks first. 0 or -errno. */
 int eider__job_check(const struct eider_job *job);
 

@@ -63,7 +63,7 @@ void eider__lane_flush(struct eider_lane *lane)
 		struct eider_link *l;
 
 		while ((l = eider__fifo_pop(&batch)))
-			eider__job_complete(eider__job_of(l), err);
+			eider__future_complete(eider__future_of(l), err);
 	}
 }
 

@@ -213,22 +213,13 @@ int eider__pool_start_worker(struct eider_pool *p)
 	return eider__worker_start(p);
 }
 
-unsigned int eider__pool_workers(struct eider_pool *p)
-{
-	unsigned int n;
-
-	eider__lock_take(&p->lock);
-	n = p->workers;
-	eider__lock_give(&p->lock);
-	return n;
-}
-
 bool eider__pool_is_free(struct eider_pool *p)
 {
 	bool is_free;
 
 	eider__lock_take(&p->lock);
 	is_free = !p->queued;
+	/* Pairs with the end of run() in worker.c. */
 	eider__node_each(node, &p->all)
 		if (eider__load_acquire(&eider__container(node, struct eider__worker,
 							  node)->busy))

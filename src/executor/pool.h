@@ -44,8 +44,9 @@ struct eider_pool {
 
 	/* Any thread, atomic. */
 	uint64_t context;		/* what its jobs run in; single ones */
+	unsigned int serial;		/* numbers the names of workers */
 
-	/* Under lock; queued may be read by any thread, atomic. */
+	/* Under lock; queued and idle may be read by any thread, atomic. */
 	struct eider__lock lock __attribute__((aligned(64)));
 	struct eider__cond work;
 	struct eider__backlog backlog;
@@ -53,7 +54,6 @@ struct eider_pool {
 	unsigned int workers;		/* started and not ended */
 	unsigned int idle;		/* asleep, waiting for work */
 	unsigned int wakes;		/* signals sent, sleepers not yet up */
-	unsigned int serial;		/* numbers the names of workers */
 	enum eider__pool_state state;
 	bool drained;			/* hooks->drained() knows there is no work */
 	struct eider_node all;		/* workers */
@@ -63,11 +63,6 @@ void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
 		      const char *name, unsigned int threads_max,
 		      unsigned int queue_max);
 void eider__pool_release(struct eider_pool *p);
-
-static inline struct eider_executor *eider__pool_executor(struct eider_pool *p)
-{
-	return p->executor;
-}
 
 /*
  * [any] Queue @batch. 0; -ECANCELED if the pool is closed, and then the jobs are
@@ -97,9 +92,6 @@ struct eider_link *eider__pool_set_state(struct eider_pool *p,
 
 /* [any] Start the worker of a single pool now. 0 or -errno. */
 int eider__pool_start_worker(struct eider_pool *p);
-
-/* [any] How many workers have not ended. */
-unsigned int eider__pool_workers(struct eider_pool *p);
 
 /* [any] True if nothing is queued and nothing runs. */
 bool eider__pool_is_free(struct eider_pool *p);

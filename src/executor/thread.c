@@ -256,7 +256,7 @@ void eider_thread_set_state(struct eider_thread *t, void *state)
 
 int eider_thread_shutdown(struct eider_thread *t)
 {
-	if (t->executor->generation != eider__fork_generation())
+	if (!eider__executor_is_ours(t->executor))
 		return -ECHILD;
 	if (t->owner)
 		return -EPERM;
@@ -266,7 +266,7 @@ int eider_thread_shutdown(struct eider_thread *t)
 
 void eider_thread_free(struct eider_thread *t)
 {
-	if (!t || t->owner || t->executor->generation != eider__fork_generation())
+	if (!t || t->owner || !eider__executor_is_ours(t->executor))
 		return;
 	eider__thread_stop(t, false);
 	eider__thread_put(t);

@@ -42,6 +42,7 @@ int eider_txn_pool_new(struct eider_executor *e,
 	struct eider_txn_pool_options o;
 	struct eider_txn_pool *tp;
 	uint64_t desired;
+	int err;
 
 	if (!e || !ret_pool || (options && (options->size < sizeof(size_t) ||
 					    options->size > sizeof(o))))
@@ -52,8 +53,9 @@ int eider_txn_pool_new(struct eider_executor *e,
 	fill_options(e, &o);
 	if (o.free_level > 100 || o.threads_max > 65536)
 		return -EINVAL;
-	if (eider__executor_check(e) < 0)
-		return eider__executor_check(e);
+	err = eider__executor_check(e);
+	if (err < 0)
+		return err;
 	tp = eider__alloc(sizeof(*tp));
 	if (!tp)
 		return -ENOMEM;
@@ -160,7 +162,7 @@ int eider_txn_pool_get_thread(struct eider_txn_pool *tp, uint64_t context,
 
 void eider_txn_pool_put_thread(struct eider_txn_pool *tp, struct eider_thread *t)
 {
-	if (!tp || !t || tp->executor->generation != eider__fork_generation())
+	if (!tp || !t || !eider__executor_is_ours(tp->executor))
 		return;
 	eider__lock_take(&tp->executor->txn_lock);
 	unpin_locked(tp, t);
@@ -207,7 +209,7 @@ int eider_txn_pool_forget(struct eider_txn_pool *tp, const char *name)
 
 	if (!tp || !name)
 		return -EINVAL;
-	if (tp->executor->generation != eider__fork_generation())
+	if (!eider__executor_is_ours(tp->executor))
 		return -ECHILD;
 	eider__lock_take(&tp->executor->txn_lock);
 	t = eider__txn_find_bound_locked(tp, name);
@@ -322,7 +324,7 @@ int eider_txn_pool_shutdown(struct eider_txn_pool *tp, bool wait, int64_t deadli
 	if (!tp)
 		return -EINVAL;
 	e = tp->executor;
-	if (e->generation != eider__fork_generation())
+	if (!eider__executor_is_ours(e))
 		return -ECHILD;
 	if (eider__would_wait_for_itself(e, wait, deadline))
 		return -EDEADLK;
@@ -352,7 +354,7 @@ void eider_txn_pool_free(struct eider_txn_pool *tp)
 {
 	struct eider_executor *e;
 
-	if (!tp || tp->executor->generation != eider__fork_generation())
+	if (!tp || !eider__executor_is_ours(tp->executor))
 		return;
 	e = tp->executor;
 	eider__lock_take(&e->txn_lock);

@@ -23,7 +23,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,12 +229,11 @@ static long run_fn(struct eider__worker *me, struct eider_job *job)
 static void run(struct eider__worker *me, struct eider_job *job, bool last)
 {
 	struct eider_loop *loop = job->future._loop;
-
 	long result = me->start_error < 0 ? me->start_error : run_fn(me, job);
 
 	/* Atomic: see eider__backlog_remove(). */
 	eider__store_relaxed(&job->future._u.result, result);
-	if (last)
+	if (last)	/* pairs with eider__pool_is_free() */
 		eider__store_release(&me->busy, false);
 	eider__inbox_post(&loop->inbox, &me->poster, &job->future._link);
 }

@@ -174,11 +174,6 @@ struct sleeper {
 	struct eider_timer timer;
 };
 
-static void run_sleeper(struct eider_link *l)
-{
-	eider__future_finish(eider__future_of(l));
-}
-
 static void cancel_sleeper(struct eider_future *f)
 {
 	struct sleeper *s = eider__container(f, struct sleeper, future);
@@ -188,7 +183,7 @@ static void cancel_sleeper(struct eider_future *f)
 }
 
 static const struct eider_kind sleeper_kind = {
-	.run = run_sleeper,
+	.run = eider__future_run,
 	.cancel = cancel_sleeper,
 };
 
@@ -212,11 +207,6 @@ long eider_sleep_until(int64_t deadline)
 	return eider_await(&s.future);
 }
 
-static void run_gate(struct eider_link *l)
-{
-	eider__future_finish(eider__future_of(l));
-}
-
 static void cancel_gate(struct eider_future *f)
 {
 	struct eider__turn *t = eider__container(f, struct eider__turn, gate);
@@ -226,7 +216,7 @@ static void cancel_gate(struct eider_future *f)
 }
 
 static const struct eider_kind gate_kind = {
-	.run = run_gate,
+	.run = eider__future_run,
 	.cancel = cancel_gate,
 };
 

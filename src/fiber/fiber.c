@@ -39,11 +39,6 @@ bool eider_in_fiber(void)
 	return eider__fiber_here() != NULL;
 }
 
-static void run_fiber_done(struct eider_link *l)
-{
-	eider__future_finish(eider__future_of(l));
-}
-
 static void cancel_fiber(struct eider_future *f)
 {
 	struct eider_fiber *fiber = eider__container(f, struct eider_fiber, future);
@@ -57,7 +52,7 @@ static void cancel_fiber(struct eider_future *f)
 }
 
 static const struct eider_kind fiber_kind = {
-	.run = run_fiber_done,
+	.run = eider__future_run,
 	.cancel = cancel_fiber,
 };
 
@@ -80,6 +75,13 @@ static struct eider_fiber *get_fiber(struct eider__fibers *fs)
 	return fiber;
 }
 
+/* F2. */
+static void give_slot_back(struct eider__fibers *fs)
+{
+	if (!eider__turns_next(&fs->turns, 0))
+		fs->loop->live_fibers--;
+}
+
 /* Back home, after @fiber has left its stack for good. */
 static void put_away(struct eider__fibers *fs, struct eider_fiber *fiber)
 {
@@ -90,8 +92,7 @@ static void put_away(struct eider__fibers *fs, struct eider_fiber *fiber)
 		fs->context_put(fiber->context);
 		fiber->context = NULL;
 	}
-	if (!eider__turns_next(&fs->turns, 0))
-		fs->loop->live_fibers--;
+	give_slot_back(fs);
 	if (fiber->detached)
 		put_fiber(fs, fiber);
 	else
@@ -161,12 +162,6 @@ static int make_fiber(struct eider__fibers *fs, eider_fn *fn, void *arg,
 	eider__fiber_wake(fiber);
 	*ret = fiber;
 	return 0;
-}
-
-static void give_slot_back(struct eider__fibers *fs)
-{
-	if (!eider__turns_next(&fs->turns, 0))
-		fs->loop->live_fibers--;
 }
 
 /* A slot for one more fiber; a fiber waits for it, others get -EAGAIN. */

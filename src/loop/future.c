@@ -31,12 +31,12 @@ void eider__future_finish(struct eider_future *f)
 		f->_waiter.callback(f);
 }
 
-static void run_plain(struct eider_link *l)
+void eider__future_run(struct eider_link *l)
 {
 	eider__future_finish(eider__future_of(l));
 }
 
-const struct eider_kind eider__plain_kind = { .run = run_plain };
+const struct eider_kind eider__plain_kind = { .run = eider__future_run };
 
 int eider__future_wait(struct eider_future *f, void *fiber)
 {

@@ -67,6 +67,9 @@ void eider__future_complete(struct eider_future *f, long result);
 /* [loop] What run() ends in: READY to DONE, and the waiter runs. */
 void eider__future_finish(struct eider_future *f);
 
+/* [loop] That as a run(), for kinds which have nothing else to do. */
+void eider__future_run(struct eider_link *l);
+
 /* [loop] Be @f's waiter. 0; -EBUSY. @f must not be done. */
 int eider__future_wait(struct eider_future *f, void *fiber);
 /* [loop] No longer. */

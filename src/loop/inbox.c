@@ -174,7 +174,7 @@ void eider__inbox_post(struct eider__inbox *in, struct eider__poster *p,
 	} else {
 		wake_if_asleep(in, p);
 	}
-	/* Pairs with the load in eider__posters_let_go(). */
+	/* Pairs with the load in eider__executor_wait_posters(). */
 	eider__store_release(&p->target, NULL);
 }
 

@@ -264,6 +264,7 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline)
 		deadline = t->_deadline;
 	if (loop->shots.is_held)	/* no memory: look again soon */
 		deadline = eider_after(1000000);
+	/* stop pairs with eider_loop_stop(), as head and state do: see inbox.c. */
 	if (eider__inbox_sleep(&loop->inbox) && !eider__load_full(&loop->stop))
 		err = eider__ring_wait(&loop->ring, deadline);
 	eider__inbox_awake(&loop->inbox);
@@ -334,8 +335,7 @@ void eider__loop_reap_and_drop(struct eider_loop *loop)
 	if (eider__ring_wait(&loop->ring, eider_after(10000000)) < 0)
 		eider__nap(1000000);
 	reap_ring(loop);
-	reap_inbox(loop);
-	eider__loop_drop_ready(loop);
+	eider__loop_drop_inbox(loop);
 }
 
 void eider__loop_end_ops(struct eider_loop *loop)

@@ -82,11 +82,6 @@ static struct eider_op *op_of(struct eider_future *f)
 	return eider__container(f, struct eider_op, future);
 }
 
-static void run_op(struct eider_link *l)
-{
-	eider__future_finish(eider__future_of(l));
-}
-
 static void retry_cancel(struct eider_timer *t)
 {
 	eider_cancel(&eider__container(t, struct eider_op, _timer)->future);
@@ -122,7 +117,10 @@ static void cancel_op(struct eider_future *f)
 	f->_loop->ops++;
 }
 
-static const struct eider_kind op_kind = { .run = run_op, .cancel = cancel_op };
+static const struct eider_kind op_kind = {
+	.run = eider__future_run,
+	.cancel = cancel_op,
+};
 
 struct io_uring_sqe *eider_sqe(struct eider_op *op)
 {

@@ -8,7 +8,7 @@
 
 /*
  * [loop] A CQE of an op, or of the request to cancel one. False if there was no
- * memory to keep it: it is held, and nothing more may be reaped for now.
+ * memory to keep it: it is held, and nothing more may be reaped before it is settled.
  */
 bool eider__op_reap(struct eider_loop *loop, const struct eider__cqe *cqe);
 
