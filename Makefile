@@ -37,7 +37,7 @@ LIB_SRC := $(sort $(wildcard src/base/*.c src/loop/*.c src/fiber/*.c \
 	src/executor/*.c src/observe/*.c) src/db/db.c src/db/connection.c \
 	src/db/transaction.c)
 SQLITE_SRC := src/db/sqlite.c
-PROGRAM_SRC := $(sort $(wildcard src/programs/*.c))
+EIDER_SRC := $(sort $(wildcard src/programs/eider/*.c))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 HARNESS_SRC := tests/harness.c tests/fixtures.c
 BENCH_COMMON := perf/measure.c perf/pump.c
@@ -126,7 +126,7 @@ $(R)/libeider-sqlite.so: $(call R_OBJ,$(SQLITE_SRC)) src/eider.map $(R)/libeider
 		$(filter %.o,$^) -L$(R) -leider $(SQLITE_LIBS) -o $@
 	$(Q)ln -sf libeider-sqlite.so $@.0
 
-$(R)/eider: $(call R_OBJ,$(PROGRAM_SRC)) $(R)/libeider-sqlite.a $(R)/libeider.a
+$(R)/eider: $(call R_OBJ,$(EIDER_SRC)) $(R)/libeider-sqlite.a $(R)/libeider.a
 	$(if $(Q),@echo "  LINK     $@")
 	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) -o $@
 
@@ -140,7 +140,7 @@ $(T)/%.o: %.c
 $(T)/libeider.a: $(call T_OBJ,$(LIB_SRC) $(SQLITE_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(T)/eider: $(call T_OBJ,$(PROGRAM_SRC)) $(T)/libeider.a
+$(T)/eider: $(call T_OBJ,$(EIDER_SRC)) $(T)/libeider.a
 	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) -o $@
 
 $(T)/test_%: $(T)/tests/test_%.o $(call T_OBJ,$(HARNESS_SRC)) $(T)/libeider.a
