@@ -34,7 +34,7 @@ SAN_FLAGS += -fno-sanitize-recover=all
 endif
 
 LIB_SRC := $(sort $(wildcard src/base/*.c src/loop/*.c src/fiber/*.c \
-	src/executor/*.c src/observe/*.c) src/db/db.c src/db/connection.c \
+	src/executor/*.c src/observe/*.c src/net/*.c) src/db/db.c src/db/connection.c \
 	src/db/transaction.c)
 SQLITE_SRC := src/db/sqlite.c
 EIDER_SRC := $(sort $(wildcard src/programs/eider/*.c))

@@ -40,6 +40,10 @@
 #include <eider/options.h>
 #include <eider/future.h>
 #include <eider/op.h>
+#include <eider/io.h>
+#include <eider/net.h>
+#include <eider/stream.h>
+#include <eider/signal.h>
 #include <eider/loop.h>
 #include <eider/fiber.h>
 #include <eider/job.h>
@@ -48,6 +52,8 @@
 #include <eider/thread.h>
 #include <eider/executor.h>
 #include <eider/observe.h>
+#include <eider/histogram.h>
+#include <eider/stats.h>
 #include <eider/features.h>
 
 #endif

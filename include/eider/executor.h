@@ -40,7 +40,7 @@ eider_executor_txn_pool(struct eider_executor *executor);
 /*
  * [any] Make a pool of at most @threads_max workers. @name is copied, and its
  * threads are called name-1, name-2, ... It lives as long as the executor. 0;
- * -EINVAL; -ENOMEM; -EAGAIN if there are 32 already; -ESHUTDOWN.
+ * -EINVAL; -ENOMEM; -EAGAIN if 32 were made already; -ESHUTDOWN.
  */
 EIDER_API EIDER_MUST_CHECK int eider_pool_new(struct eider_executor *executor,
 					      const char *name,

@@ -27,6 +27,9 @@ enum eider_feature {
 	EIDER_FEATURE_MSG_RING,		/* doorbell ring */
 	EIDER_FEATURE_EVENTFD,		/* doorbell eventfd */
 	EIDER_FEATURE_MADV_GUARD,	/* guard pages without a mapping each */
+	EIDER_FEATURE_MULTISHOT_ACCEPT,	/* one op accepts many connections */
+	EIDER_FEATURE_BUFFER_RING,	/* the kernel takes a buffer when it has data */
+	EIDER_FEATURE_MULTISHOT_RECV,	/* one op receives many times; needs that */
 	EIDER_FEATURE_COUNT
 };
 

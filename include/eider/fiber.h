@@ -70,6 +70,13 @@ EIDER_API void eider_yield(void);
  */
 EIDER_API void eider_fiber_set_name(const char *name);
 
+/*
+ * [fiber] This fiber, NULL elsewhere; for others on its loop to cancel
+ * (eider_fiber_future()) as long as it has not returned, whether it was spawned or just
+ * started.
+ */
+EIDER_API struct eider_fiber *eider_fiber_self(void);
+
 /* [any] True inside a fiber. */
 EIDER_API bool eider_in_fiber(void);
 

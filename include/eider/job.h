@@ -50,6 +50,7 @@ struct eider_job {
 	struct eider_lane *_lane;
 	struct eider_txn_pool *_line;
 	struct eider_timer _timer;
+	int64_t _moment;		/* of a sampled one: see executor/job.h */
 };
 
 /*

@@ -79,6 +79,12 @@ EIDER_API void eider_loop_stop(struct eider_loop *loop);
 /* [any] The loop of this thread, or NULL. */
 EIDER_API struct eider_loop *eider_loop_current(void);
 
+/*
+ * [loop] The time, read once a turn and then remembered: good for what counts in
+ * milliseconds, such as the deadlines of connections, without a clock for each.
+ */
+EIDER_API int64_t eider_loop_now(struct eider_loop *loop);
+
 /* [any] The executor that @loop was made for. */
 EIDER_API struct eider_executor *eider_loop_executor(struct eider_loop *loop);
 

@@ -1,9 +1,9 @@
 /*
  * op.h - kernel operations
  *
- * Eider does not wrap io_uring's operations: an op hands out a submission queue
- * entry, any io_uring_prep_*() of liburing fills it, and the op's future has the
- * result.
+ * Eider does not wrap io_uring's operations (but for the few of io.h): an op hands out
+ * a submission queue entry, any io_uring_prep_*() of liburing fills it, and the op's
+ * future has the result.
  *
  *	struct eider_op op;
  *	struct io_uring_sqe *sqe = eider_sqe(&op);
@@ -50,9 +50,12 @@ struct eider_op {
 	struct eider_link _shot_link;
 	struct eider_shot *_shots, **_shots_tail;
 	uint32_t _backlog;
-	uint32_t _bits;
+	uint16_t _backlog_max;
+	uint16_t _bits;
 	struct eider_node _all;
 	struct eider_timer _timer;
+	int64_t _deadline;		/* of the op */
+	int64_t _until;			/* of a wait for its next result */
 };
 
 /*
@@ -83,22 +86,14 @@ EIDER_API EIDER_MUST_CHECK int eider_sqe_reserve(unsigned int n);
  */
 EIDER_API long eider_next(struct eider_op *op);
 
+/*
+ * [fiber] The same, and -ETIME if none has come by @deadline: about the wait, @op
+ * goes on.
+ */
+EIDER_API long eider_next_until(struct eider_op *op, int64_t deadline);
+
 /* [loop] The same without sleeping: -EAGAIN if there is none now. */
 EIDER_API long eider_next_now(struct eider_op *op);
-
-/*
- * The few that every server writes: each one op and one await. [fiber]
- *
- * eider_send() and eider_write() go on until all of @len is out: @len, or the
- * first error. @offset -1 is the file's own position. eider_sleep_until() is 0,
- * or -ECANCELED if the fiber was cancelled.
- */
-EIDER_API long eider_accept(int fd);
-EIDER_API long eider_recv(int fd, void *buf, size_t len);
-EIDER_API long eider_send(int fd, const void *buf, size_t len);
-EIDER_API long eider_read(int fd, void *buf, size_t len, int64_t offset);
-EIDER_API long eider_write(int fd, const void *buf, size_t len, int64_t offset);
-EIDER_API long eider_sleep_until(int64_t deadline);
 
 #ifdef __cplusplus
 }

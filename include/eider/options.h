@@ -47,6 +47,10 @@ struct eider_options {
 	bool polled;			/* another event loop drives it: see
 					   eider_loop_fd(). Costs DEFER_TASKRUN */
 
+	unsigned int recv_buffers;	/* of all streams of a loop; 256, 4 to 32768,
+					   a power of two */
+	unsigned int recv_buffer_bytes;	/* of each; 4096, 512 to 1048576 */
+
 	/* Workers. */
 	unsigned int workers_max;	/* 4 x CPUs, 8 at least */
 	unsigned int queue_max;		/* jobs that one loop may have accepted for

@@ -46,4 +46,7 @@
 #define eider__add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define eider__sub_acq_rel(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
 
+/* The same by the one thread that stores there, while others load: no locked one. */
+#define eider__count(p, v) eider__store_relaxed(p, *(p) + (v))
+
 #endif

@@ -20,6 +20,10 @@ static const struct {
 } meanings[] = {
 	{ EAGAIN, "a bound is reached (queue, fibers, threads, ring): try again "
 		  "later, or raise the bound in struct eider_options" },
+	{ ECONNREFUSED, "nobody listens there; or a database server has too many "
+			"connections: raise its limit, or lower connections_max" },
+	{ ENOTCONN, "the connection is lost, or its other end is not there: try again "
+		    "later" },
 	{ EBUSY, "in use: somebody already waits for this future, the thread "
 		 "already has a loop, or the call came from inside a fiber" },
 	{ ECANCELED, "cancelled before it ran, or while it ran" },

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,6 +172,49 @@ int eider__eventfd_ring(int fd)
 		n = write(fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
+}
+
+int eider__socket_pair(int ret[2])
+{
+	if (eider__fault())
+		return -EMFILE;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+}
+
+static int listen_and_connect(int listening, int client)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(address);
+
+	/* With the family alone for an address the kernel chooses a name. */
+	if (bind(listening, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
+	    listen(listening, 1) < 0 ||
+	    getsockname(listening, (struct sockaddr *)&address, &len) < 0 ||
+	    connect(client, (struct sockaddr *)&address, len) < 0)
+		return -errno;
+	return 0;
+}
+
+int eider__socket_accepting(int *ret_listening, int *ret_client)
+{
+	int err, a, b;
+
+	if (eider__fault())
+		return -EMFILE;
+	a = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (a < 0)
+		return -errno;
+	b = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	err = b < 0 ? -errno : listen_and_connect(a, b);
+	if (err < 0) {
+		if (b >= 0)
+			close(b);
+		close(a);
+		return err;
+	}
+	*ret_listening = a;
+	*ret_client = b;
+	return 0;
 }
 
 void eider__nap(int64_t ns)

@@ -40,6 +40,11 @@ void eider__close(int fd);
 /* Add one to an eventfd. */
 int eider__eventfd_ring(int fd);
 
+/* For probing. Two stream sockets, connected; one that listens, and one that it has
+   to accept: both unix sockets without a name. 0 or -errno. */
+int eider__socket_pair(int ret[2]);
+int eider__socket_accepting(int *ret_listening, int *ret_client);
+
 /* Sleep, not to be interrupted. */
 void eider__nap(int64_t ns);
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include <eider/fiber.h>
-#include <eider/op.h>
+#include <eider/io.h>
 
 #include "db.h"
 

@@ -47,6 +47,7 @@
 #include <errno.h>
 
 #include <eider/fiber.h>
+#include <eider/io.h>
 #include <eider/job.h>
 #include <eider/txn.h>
 

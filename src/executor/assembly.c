@@ -93,9 +93,9 @@ static int watch(struct eider_loop *loop)
 	static unsigned int serial;
 	struct eider__watched *w = &loop->watched;
 
+	loop->counts.number = eider__add_relaxed(&serial, 1) + 1;
 	w->is_loop = true;
-	snprintf(w->thread, sizeof(w->thread), "loop-%u",
-		 eider__add_relaxed(&serial, 1) + 1);
+	snprintf(w->thread, sizeof(w->thread), "loop-%u", loop->counts.number);
 	loop->on_busy = tell_watchdog;
 	return eider__watchdog_add(&loop->executor->watchdog, w);
 }
@@ -162,6 +162,7 @@ int eider_loop_new(struct eider_executor *executor,
 		return err;
 	}
 	eider__executor_add_poster(executor, &loop->poster);
+	eider__stats_add_loop(loop);
 	eider__poster_here = &loop->poster;
 	eider__loop_here = loop;
 	*ret_loop = loop;
@@ -238,6 +239,7 @@ int eider_loop_free(struct eider_loop *loop)
 	eider__inbox_wait_guests(&loop->inbox);
 	eider__executor_wait_posters(e, &loop->inbox);
 	eider__executor_remove_poster(e, &loop->poster);
+	eider__stats_remove_loop(loop);
 	eider__watchdog_remove(&e->watchdog, &loop->watched);
 	eider__overflow_unwatch();
 	eider__loop_release(loop);

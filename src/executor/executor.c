@@ -26,6 +26,10 @@
 #include "txn_pool.h"
 #include "worker.h"
 
+enum {
+	RESOLVERS_MAX = 4,	/* names looked up at a time */
+};
+
 static void destroy(struct eider_executor *e)
 {
 	struct eider__worker *corpse = eider__load_acquire(&e->corpse);
@@ -98,6 +102,8 @@ static int make_pools(struct eider_executor *e)
 
 	err = eider_pool_new(e, "worker", e->options.workers_max,
 			     e->options.queue_max, &e->pool);
+	if (!err)
+		err = eider_pool_new(e, "resolver", RESOLVERS_MAX, 0, &e->resolver);
 	return err < 0 ? err : eider_txn_pool_new(e, &txn, &e->txn_pool);
 }
 
@@ -145,6 +151,7 @@ int eider_executor_new(const struct eider_options *options,
 	eider__cond_init(&e->txn_change);
 	eider__node_init(&e->posters);
 	eider__node_init(&e->threads);
+	eider__node_init(&e->loops);
 	eider__node_init(&e->txn_pools);
 	eider__node_init(&e->leases);
 	eider__watchdog_init(&e->watchdog, e->options.slow_job_ns,

@@ -16,6 +16,7 @@
 #include <eider/executor.h>
 
 #include "job.h"
+#include "tally.h"
 #include "observe/watchdog.h"
 
 struct eider__worker;
@@ -28,6 +29,7 @@ struct eider_executor {
 	unsigned int generation;	/* see eider__fork_generation() */
 	struct eider_pool *pool;	/* of the rule */
 	struct eider_txn_pool *txn_pool;	/* the default one */
+	struct eider_pool *resolver;	/* for net/resolve.c */
 	struct eider__watchdog watchdog;
 
 	/* Any thread, atomic. */
@@ -42,6 +44,8 @@ struct eider_executor {
 	struct eider__lock lock;
 	struct eider_node posters;
 	struct eider_node threads;	/* of eider_thread_new() */
+	struct eider_node loops;
+	struct eider__tally past;	/* of loops and threads that have ended */
 	unsigned int workers;		/* threads that have not ended */
 	struct eider__cond ended;	/* a worker has */
 
@@ -54,6 +58,7 @@ struct eider_executor {
 	struct eider__cond txn_change;	/* a thread started or ended, a lease too */
 	struct eider_node txn_pools;
 	struct eider_node leases;	/* open contexts, for deadlock.c */
+	struct eider__tally txn_past;	/* of their threads that have ended */
 };
 
 /* The poster of this thread, or NULL. */

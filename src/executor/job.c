@@ -29,7 +29,7 @@
 #include "txn_pool.h"
 #include "worker.h"
 
-_Static_assert(sizeof(struct eider_job) <= 160, "a job fits on a small stack");
+_Static_assert(sizeof(struct eider_job) <= 168, "a job fits on a small stack");
 _Static_assert(offsetof(struct eider_job, name) == 64,
 	       "what a worker needs of most jobs is the first cache line");
 
@@ -70,6 +70,14 @@ static struct eider_fiber *fiber_of_next(const struct eider_loop *loop)
 	return next->_waiter.fiber;
 }
 
+/* Unless its function was never run. */
+static void note_delivery(const struct eider_job *job)
+{
+	if (job->_moment < 0)
+		eider_histogram_record(&job->future._loop->deliver,
+				       eider_now() + job->_moment);
+}
+
 /*
  * It came back through the inbox, or was completed here. With many fibers their stacks
  * are not in the nearest cache: ask for the next one's while this one runs.
@@ -81,7 +89,10 @@ static void run_job(struct eider_link *l)
 
 	if (next)
 		eider__fiber_prefetch(next);
+	if (job->future._flags & EIDER__JOB_SAMPLED)
+		note_delivery(job);
 	let_go(job);
+	eider__count(&job->future._loop->counts.jobs_done, 1);
 	eider__future_finish(&job->future);
 }
 
@@ -179,13 +190,27 @@ static int get_slot(struct eider_lane *lane, int64_t deadline)
 		       -EAGAIN;
 }
 
+/* Is it this one's turn to be timed? */
+static bool is_sampled(struct eider_loop *loop)
+{
+	if (++loop->unsampled < EIDER_STATS_SAMPLE)
+		return false;
+	loop->unsampled = 0;
+	return true;
+}
+
 int eider__job_accept(struct eider_job *job, struct eider_lane *lane)
 {
+	int64_t now = is_sampled(lane->loop) ? eider_now() : 0;
 	unsigned int flags = 0;
 	int err = get_slot(lane, job->deadline);
 
 	if (err < 0)
 		return err;
+	if (now) {
+		job->_moment = now;
+		flags |= EIDER__JOB_SAMPLED;
+	}
 	eider__future_start(&job->future, lane->loop, &job_kind);
 	job->_lane = lane;
 	job->_home = lane->pool;

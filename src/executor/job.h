@@ -10,6 +10,9 @@
  * A lane is where jobs of one loop wait for the hand-over to one pool, and where
  * they are counted: so many accepted, not yet done, at most. It is the home
  * thread's alone, so counting costs no atomic operation.
+ *
+ * A sampled job (eider/stats.h) carries a moment: of its start, and once a thread has
+ * run its function of the return, negative. Who has the job stores it.
  */
 #ifndef EIDER_EXECUTOR_JOB_H
 #define EIDER_EXECUTOR_JOB_H
@@ -29,6 +32,7 @@ enum eider__job_flags {
 	EIDER__JOB_QUEUED = 16,		/* in the list of a backlog; pool's lock */
 	EIDER__JOB_WAITING = 32,	/* in a transaction pool's; under txn_lock */
 	EIDER__JOB_EXPIRED = 512,	/* cancelled by its deadline */
+	EIDER__JOB_SAMPLED = 1024,	/* constant from start on: has a moment */
 
 	/* Of interruptible jobs, the state of the handshake in worker.c. */
 	EIDER__JOB_RUNNING = 64,
@@ -55,7 +59,7 @@ struct eider_lane {
 
 /* The lanes of a loop to the pools of its executor, by their index. */
 enum {
-	EIDER__POOLS_MAX = 32,
+	EIDER__POOLS_MAX = 34,		/* two are the executor's own */
 };
 
 struct eider__lanes {
@@ -85,6 +89,12 @@ void eider__lane_add(struct eider_lane *lane, struct eider_job *job);
 int eider__job_accept(struct eider_job *job, struct eider_lane *lane);
 /* [loop] It was not to be: give the slot back. */
 void eider__job_reject(struct eider_job *job);
+
+/* [loop] It is on its way. */
+static inline void eider__job_count(struct eider_loop *loop)
+{
+	eider__count(&loop->counts.jobs_started, 1);
+}
 
 /* [loop] What every way to start a job checks first. 0 or -errno. */
 int eider__job_check(const struct eider_job *job);

@@ -86,6 +86,7 @@ static bool is_due(struct eider_lane *lane)
 
 void eider__lane_add(struct eider_lane *lane, struct eider_job *job)
 {
+	eider__job_count(lane->loop);
 	eider__fifo_push(&lane->batch, &job->future._link);
 	if (lane->batch.count % BATCH == 0 && is_due(lane)) {
 		eider__lane_flush(lane);

@@ -46,6 +46,8 @@ static void fill_defaults(struct eider_options *o)
 	DEFAULT(fibers_max, 1048576);
 	DEFAULT(stack_bytes, STACK_BYTES);
 	DEFAULT(stacks_cached, 256);
+	DEFAULT(recv_buffers, 256);
+	DEFAULT(recv_buffer_bytes, 4096);
 	DEFAULT(workers_max, default_workers());
 	DEFAULT(queue_max, 1048576);
 	DEFAULT(keepalive_ns, INT64_C(10000000000));
@@ -56,11 +58,19 @@ static void fill_defaults(struct eider_options *o)
 	DEFAULT(shutdown_ns, EIDER_NEVER);
 }
 
+static bool is_power_of_two(unsigned int n)
+{
+	return !(n & (n - 1));
+}
+
 static bool in_range(const struct eider_options *o)
 {
 	return o->loops <= 1024 && o->ring_entries >= 4 &&
 	       o->ring_entries <= 32768 && o->stack_bytes >= STACK_BYTES_MIN &&
 	       o->stack_bytes <= (size_t)1 << 30 && o->workers_max <= 4096 &&
+	       is_power_of_two(o->recv_buffers) && o->recv_buffers >= 4 &&
+	       o->recv_buffers <= 32768 && o->recv_buffer_bytes >= 512 &&
+	       o->recv_buffer_bytes <= 1048576 &&
 	       o->txn_threads_max <= 65536 && o->free_level <= 100 &&
 	       o->keepalive_ns > 0 && o->slow_job_ns > 0 &&
 	       o->loop_stall_ns > 0 && o->shutdown_ns > 0 &&

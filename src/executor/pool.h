@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "backlog.h"
 #include "job.h"
+#include "tally.h"
 
 struct eider__worker;
 
@@ -57,6 +58,7 @@ struct eider_pool {
 	enum eider__pool_state state;
 	bool drained;			/* hooks->drained() knows there is no work */
 	struct eider_node all;		/* workers */
+	struct eider__tally past;	/* of those that have ended */
 };
 
 void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,

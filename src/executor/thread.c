@@ -91,6 +91,7 @@ static void unlist(struct eider_thread *t)
 {
 	eider__lock_take(&t->executor->lock);
 	eider__node_remove(&t->node);
+	eider__tally_add(&t->executor->past, &t->pool.past);
 	eider__lock_give(&t->executor->lock);
 }
 
@@ -177,6 +178,7 @@ int eider_thread_submit(struct eider_thread *t, struct eider_job *job)
 		eider__job_reject(job);
 		return -ESHUTDOWN;
 	}
+	eider__job_count(eider__loop_here);
 	return 0;
 }
 
@@ -212,12 +214,19 @@ static const char *name_of(const struct eider__watched_now *now)
 	return name ? name : "job";
 }
 
-const char *eider_thread_current(const struct eider_thread *t)
+const char *eider__thread_look(const struct eider_thread *t,
+			       unsigned int *ret_waiting)
 {
 	struct eider__watched_now now;
+
+	return look(t, &now, ret_waiting) ? name_of(&now) : NULL;
+}
+
+const char *eider_thread_current(const struct eider_thread *t)
+{
 	unsigned int waiting;
 
-	return look(t, &now, &waiting) ? name_of(&now) : NULL;
+	return eider__thread_look(t, &waiting);
 }
 
 int eider_thread_describe(const struct eider_thread *t, char *buf, size_t len)

@@ -34,6 +34,7 @@ struct eider_thread {
 	/* Under txn_lock. */
 	struct eider_node idle_node;	/* in its pool's idle ones */
 	struct eider_context *lease;	/* who has it */
+	int64_t leased_at;
 	uint64_t number;		/* what its jobs run in without a lease */
 	char *bound;			/* the name it is bound to, or NULL */
 	bool forget;			/* unbind as soon as nobody uses it */
@@ -57,6 +58,10 @@ void eider__thread_put(struct eider_thread *t);
  * still the caller's.
  */
 int eider__thread_place(struct eider_thread *t, struct eider_job *job);
+
+/* [any] The name of the job that it runs, or NULL; how many wait behind that. */
+const char *eider__thread_look(const struct eider_thread *t,
+			       unsigned int *ret_waiting);
 
 /* Stop: after what it has (@drain), or after the job at hand. */
 void eider__thread_stop(struct eider_thread *t, bool drain);

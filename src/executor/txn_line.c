@@ -72,6 +72,8 @@ static void lease_locked(struct eider_txn_pool *tp, struct eider_thread *t,
 
 	EIDER_ASSERT(!t->lease && !t->stopping);		/* T1 */
 	t->lease = c;
+	t->leased_at = eider_now();
+	tp->leases++;
 	eider__thread_get(t);
 	c->thread = t;
 	c->lane.pool = &t->pool;
@@ -281,10 +283,12 @@ int eider__txn_pool_start_general(struct eider_txn_pool *tp, struct eider_job *j
 	else if (err > 0)
 		join_line_locked(tp, &job->future);
 	eider__lock_give(&tp->executor->txn_lock);
-	if (err >= 0)
-		return 0;
-	eider__job_reject(job);
-	return err;
+	if (err < 0) {
+		eider__job_reject(job);
+		return err;
+	}
+	eider__job_count(eider__loop_here);
+	return 0;
 }
 
 bool eider__txn_pool_remove(struct eider_txn_pool *tp, struct eider_job *job)

@@ -187,6 +187,8 @@ static int submit_to_number(struct eider_txn_pool *tp, struct eider_job *job,
 	eider__lock_give(&tp->executor->txn_lock);
 	if (err < 0)
 		eider__job_reject(job);
+	else
+		eider__job_count(eider__loop_here);
 	return err;
 }
 
@@ -221,12 +223,11 @@ int eider_txn_pool_forget(struct eider_txn_pool *tp, const char *name)
 	return t ? 0 : -ENOENT;
 }
 
-void eider_txn_pool_count(struct eider_txn_pool *tp,
-			  struct eider_txn_pool_counts *ret_counts)
+struct eider_txn_pool_counts
+eider__txn_pool_count_locked(const struct eider_txn_pool *tp)
 {
 	struct eider_txn_pool_counts c = { 0 };
 
-	eider__lock_take(&tp->executor->txn_lock);
 	eider__node_each(node, &tp->threads) {
 		const struct eider_thread *t =
 			eider__container(node, struct eider_thread, node);
@@ -241,8 +242,15 @@ void eider_txn_pool_count(struct eider_txn_pool *tp,
 	}
 	c.idle = tp->idle_count;
 	c.waiting = tp->waiting;
+	return c;
+}
+
+void eider_txn_pool_count(struct eider_txn_pool *tp,
+			  struct eider_txn_pool_counts *ret_counts)
+{
+	eider__lock_take(&tp->executor->txn_lock);
+	*ret_counts = eider__txn_pool_count_locked(tp);
 	eider__lock_give(&tp->executor->txn_lock);
-	*ret_counts = c;
 }
 
 /* ---- shutting down ---- */

@@ -30,6 +30,8 @@ struct eider_txn_pool {
 	unsigned int serial;
 	struct eider__queue line;	/* grants and jobs that wait, in order */
 	unsigned int waiting, named_waiting;
+	uint64_t leases;		/* given so far */
+	uint64_t past_jobs;		/* of threads that have ended */
 	enum eider__pool_state state;
 	bool disowned;			/* freed by whoever ends last */
 };
@@ -101,6 +103,10 @@ void eider__txn_pool_free_memory(struct eider_txn_pool *tp);
 /* [loop] The loop is being freed: take its jobs off the threads of all pools. */
 void eider__txn_threads_leave(struct eider_loop *loop,
 			      struct eider__running *running);
+
+/* As eider_txn_pool_count(). Under txn_lock. */
+struct eider_txn_pool_counts
+eider__txn_pool_count_locked(const struct eider_txn_pool *tp);
 
 /* All pools of @e. */
 void eider__txn_pools_close(struct eider_executor *e, bool wait);

@@ -256,6 +256,8 @@ static void ended(struct eider_pool *p)
 	eider__lock_take(&e->txn_lock);
 	eider__node_remove(&t->node);
 	tp->thread_count--;
+	tp->past_jobs += p->past.jobs_done;
+	eider__tally_add(&e->txn_past, &p->past);
 	eider__txn_pool_react_locked(tp);
 	if (tp->disowned && !tp->thread_count)
 		eider__txn_pool_free_memory(tp);

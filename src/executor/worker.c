@@ -138,6 +138,7 @@ static void retire_locked(struct eider__worker *me)
 {
 	me->pool->workers--;
 	eider__node_remove(&me->node);
+	eider__tally_add_worker(&me->pool->past, me);
 }
 
 /*
@@ -211,6 +212,20 @@ static long begin(struct eider_job *job, uint32_t *ret_flags)
 	return 0;
 }
 
+/* One in EIDER_STATS_SAMPLE. */
+static __attribute__((noinline)) long call_sampled(struct eider__worker *me,
+						   struct eider_job *job)
+{
+	int64_t begun = eider_now();
+	long result;
+
+	eider_histogram_record(&me->queue_wait, begun - job->_moment);
+	result = job->fn(job->arg);
+	job->_moment = -eider_now();
+	eider_histogram_record(&me->run, -job->_moment - begun);
+	return result;
+}
+
 static long run_fn(struct eider__worker *me, struct eider_job *job)
 {
 	uint32_t flags;
@@ -219,7 +234,8 @@ static long run_fn(struct eider__worker *me, struct eider_job *job)
 	if (result < 0)
 		return result;
 	show(me, job, flags);
-	result = job->fn(job->arg);
+	result = flags & EIDER__JOB_SAMPLED ? call_sampled(me, job) :
+					      job->fn(job->arg);
 	if (flags & EIDER__JOB_INTERRUPTIBLE)
 		eider__worker_end_interrupts(job);
 	show_end(me);

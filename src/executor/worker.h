@@ -37,6 +37,9 @@ struct eider__worker {
 	/* Its own. */
 	long start_error;
 	bool first;			/* job since it last took some */
+
+	/* Its own, loads by any thread, atomic: of sampled jobs. */
+	struct eider_histogram queue_wait, run;
 };
 
 /* The worker of the calling thread, or NULL. Not inlined into fibers: jobs only. */

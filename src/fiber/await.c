@@ -9,7 +9,6 @@
  * to its next wait; once, so that what it does to clean up can wait in peace.
  */
 #include <errno.h>
-#include <string.h>
 
 #include <eider/op.h>
 
@@ -150,7 +149,7 @@ long eider_await_any(struct eider_future *const *fs, size_t n)
 	return err;
 }
 
-long eider_next(struct eider_op *op)
+long eider_next_until(struct eider_op *op, int64_t deadline)
 {
 	struct eider_fiber *fiber = eider__fiber_here();
 	struct eider_future *f = &op->future;
@@ -159,52 +158,20 @@ long eider_next(struct eider_op *op)
 	if (!fiber || fiber->future._loop != f->_loop)
 		return eider__not_here();
 	if (!eider__op_has_next(op)) {
-		err = eider__op_wait_next(op, fiber);
+		err = eider__op_wait_next(op, fiber, deadline);
 		if (err < 0)
 			return err;
 		suspend_for(fiber, &f, 1);
 		eider__op_end_wait(op);
+		if (!eider__op_has_next(op))
+			return -ETIME;
 	}
 	return eider_next_now(op);
 }
 
-/* A moment as a future. */
-struct sleeper {
-	struct eider_future future;
-	struct eider_timer timer;
-};
-
-static void cancel_sleeper(struct eider_future *f)
+long eider_next(struct eider_op *op)
 {
-	struct sleeper *s = eider__container(f, struct sleeper, future);
-
-	eider__loop_remove_timer(f->_loop, &s->timer);
-	eider__future_complete(f, -ECANCELED);
-}
-
-static const struct eider_kind sleeper_kind = {
-	.run = eider__future_run,
-	.cancel = cancel_sleeper,
-};
-
-static void pass_sleeper(struct eider_timer *t)
-{
-	struct sleeper *s = eider__container(t, struct sleeper, timer);
-
-	eider__future_complete(&s->future, 0);
-}
-
-long eider_sleep_until(int64_t deadline)
-{
-	struct eider_fiber *fiber = eider__fiber_here();
-	struct sleeper s;
-
-	if (!fiber)
-		return eider__not_here();
-	memset(&s, 0, sizeof(s));
-	eider__future_start(&s.future, fiber->future._loop, &sleeper_kind);
-	eider__loop_add_timer(fiber->future._loop, &s.timer, deadline, pass_sleeper);
-	return eider_await(&s.future);
+	return eider_next_until(op, EIDER_NEVER);
 }
 
 static void cancel_gate(struct eider_future *f)

@@ -34,6 +34,11 @@ struct eider_fiber *eider__fiber_here(void)
 	return eider__loop_here ? eider__loop_here->fibers->current : NULL;
 }
 
+struct eider_fiber *eider_fiber_self(void)
+{
+	return eider__fiber_here();
+}
+
 bool eider_in_fiber(void)
 {
 	return eider__fiber_here() != NULL;
@@ -79,7 +84,7 @@ static struct eider_fiber *get_fiber(struct eider__fibers *fs)
 static void give_slot_back(struct eider__fibers *fs)
 {
 	if (!eider__turns_next(&fs->turns, 0))
-		fs->loop->live_fibers--;
+		eider__count(&fs->loop->live_fibers, -1);
 }
 
 /* Back home, after @fiber has left its stack for good. */
@@ -168,7 +173,7 @@ static int make_fiber(struct eider__fibers *fs, eider_fn *fn, void *arg,
 static int get_slot(struct eider__fibers *fs)
 {
 	if (fs->loop->live_fibers < fs->max) {
-		fs->loop->live_fibers++;
+		eider__count(&fs->loop->live_fibers, 1);
 		return 0;
 	}
 	return fs->current ? eider__turn_wait(&fs->turns, fs->loop,

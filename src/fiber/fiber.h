@@ -94,6 +94,8 @@ eider__fiber_suspend(struct eider_fiber *fiber)
  * kept for the next wait.
  */
 long eider__await_shielded(struct eider_future *f);
+/* [fiber] The entry for @op; turns the loop until the submission queue has room. */
+struct io_uring_sqe *eider__sqe_in_fiber(struct eider_op *op, int64_t deadline);
 /* [loop] Have @fiber resumed from the ready list. */
 void eider__fiber_wake(struct eider_fiber *fiber);
 

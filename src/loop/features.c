@@ -41,6 +41,12 @@ static const struct {
 		"doorbell eventfd: a write, and a read on the loop's ring" },
 	[EIDER_FEATURE_MADV_GUARD] = { "madv_guard",
 		"guard pages without a mapping each; without, two a fiber" },
+	[EIDER_FEATURE_MULTISHOT_ACCEPT] = { "multishot_accept",
+		"one op accepts many connections; without, an op each" },
+	[EIDER_FEATURE_BUFFER_RING] = { "buffer_ring",
+		"the kernel takes a buffer when it has data; without, poll first" },
+	[EIDER_FEATURE_MULTISHOT_RECV] = { "multishot_recv",
+		"one op receives for a connection's life; without, an op each" },
 };
 
 const char *eider_feature_name(enum eider_feature f)
@@ -236,6 +242,9 @@ int eider__features_probe(struct eider_features *f, const struct eider_options *
 	found(f, EIDER_FEATURE_EXT_ARG, kernel & IORING_FEAT_EXT_ARG ? 0 : -EINVAL);
 	probe_registered_ring(f);
 	probe_guard(f);
+	found(f, EIDER_FEATURE_MULTISHOT_ACCEPT, eider__probe_multishot_accept());
+	found(f, EIDER_FEATURE_BUFFER_RING, eider__probe_buffer_ring());
+	found(f, EIDER_FEATURE_MULTISHOT_RECV, eider__probe_multishot_recv());
 	f->delivery = o->delivery == EIDER_DELIVERY_EACH ? EIDER_DELIVERY_EACH :
 							   EIDER_DELIVERY_LIST;
 	return choose_doorbell(f, o);

@@ -12,6 +12,11 @@
  */
 int eider__features_probe(struct eider_features *f, const struct eider_options *o);
 
+/* The part of it for what is received and accepted: features_io.c. */
+int eider__probe_multishot_accept(void);
+int eider__probe_buffer_ring(void);
+int eider__probe_multishot_recv(void);
+
 /* Those in state YES, as bits. */
 eider__features_t eider__features_in_use(const struct eider_features *f);
 

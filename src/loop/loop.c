@@ -28,7 +28,7 @@
  * a stall (base/watched.h).
  *
  * Not here: being driven by another event loop (polled.c), how a sleeping loop is
- * woken (inbox.c), what an op makes of its CQEs (op.c).
+ * woken (inbox.c), what an op makes of its CQEs (op.c), being freed (drop.c).
  */
 #include "loop.h"
 
@@ -101,6 +101,8 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	if (err < 0)
 		goto release_inbox;
 	loop->polled = o->polled;
+	loop->accepts_many = eider__has(use, EIDER_FEATURE_MULTISHOT_ACCEPT);
+	eider__buffers_init(&loop->buffers, o, use);
 	eider__node_init(&loop->all_ops);
 	eider__node_init(&loop->requests);
 	loop->generation = eider__fork_generation();
@@ -118,6 +120,7 @@ void eider__loop_release(struct eider_loop *loop)
 	eider__poster_release(&loop->poster);
 	eider__inbox_release(&loop->inbox);
 	eider__ring_release(&loop->ring);
+	eider__buffers_release(&loop->buffers);
 	eider__shots_release(loop);
 }
 
@@ -139,6 +142,13 @@ void eider__loop_hand(struct eider_loop *loop)
 		l->_kind->run(l);
 }
 
+int64_t eider_loop_now(struct eider_loop *loop)
+{
+	if (!loop->now)
+		loop->now = eider_now();
+	return loop->now;
+}
+
 static void reap_timers(struct eider_loop *loop)
 {
 	struct eider_timer *t = eider__heap_first(&loop->timers);
@@ -146,14 +156,14 @@ static void reap_timers(struct eider_loop *loop)
 
 	if (!t)
 		return;
-	now = eider_now();
+	now = eider_loop_now(loop);
 	while ((t = eider__heap_first(&loop->timers)) && t->_deadline <= now) {
 		eider__heap_remove(&loop->timers, t);
 		t->_fire(t);
 	}
 }
 
-static void make_ready(struct eider_loop *loop, struct eider_link *list)
+void eider__loop_make_ready(struct eider_loop *loop, struct eider_link *list)
 {
 	while (list) {
 		struct eider_link *next = list->_next;
@@ -163,15 +173,15 @@ static void make_ready(struct eider_loop *loop, struct eider_link *list)
 	}
 }
 
-static void reap_inbox(struct eider_loop *loop)
+void eider__loop_reap_inbox(struct eider_loop *loop)
 {
 	struct eider_link *rest;
 
 	loop->arrived_count = eider__inbox_take(&loop->inbox, loop->arrived, &rest);
-	make_ready(loop, rest);
+	eider__loop_make_ready(loop, rest);
 }
 
-static void reap_ring(struct eider_loop *loop)
+void eider__loop_reap_ring(struct eider_loop *loop)
 {
 	struct eider__cqe cqe;
 
@@ -191,8 +201,8 @@ static void reap_ring(struct eider_loop *loop)
 		case EIDER__TAG_BELL:
 			eider__bell_rang(&loop->inbox.bell);
 			break;
-		case EIDER__TAG_ALARM:
-			loop->alarms--;
+		case EIDER__TAG_TIMEOUT:
+			loop->timeouts--;
 			break;
 		default:
 			break;
@@ -202,8 +212,9 @@ static void reap_ring(struct eider_loop *loop)
 
 static void reap(struct eider_loop *loop)
 {
-	reap_ring(loop);
-	reap_inbox(loop);
+	loop->now = 0;
+	eider__loop_reap_ring(loop);
+	eider__loop_reap_inbox(loop);
 	reap_timers(loop);
 }
 
@@ -238,6 +249,7 @@ static void run_arrived(struct eider_loop *loop)
 static void run(struct eider_loop *loop)
 {
 	struct eider__fifo now = loop->ready;
+	unsigned int links = now.count + loop->arrived_count;
 
 	if (!now.first && !loop->arrived_count)
 		return;
@@ -249,6 +261,7 @@ static void run(struct eider_loop *loop)
 	run_list(loop, &now);
 	run_arrived(loop);
 	eider__watched_end(&loop->watched);
+	eider__count(&loop->counts.links, links);
 	loop->dispatching = false;
 }
 
@@ -265,8 +278,10 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline)
 	if (loop->shots.is_held)	/* no memory: look again soon */
 		deadline = eider_after(1000000);
 	/* stop pairs with eider_loop_stop(), as head and state do: see inbox.c. */
-	if (eider__inbox_sleep(&loop->inbox) && !eider__load_full(&loop->stop))
+	if (eider__inbox_sleep(&loop->inbox) && !eider__load_full(&loop->stop)) {
+		eider__count(&loop->counts.sleeps, 1);
 		err = eider__ring_wait(&loop->ring, deadline);
+	}
 	eider__inbox_awake(&loop->inbox);
 	return err;
 }
@@ -289,6 +304,8 @@ static int turn(struct eider_loop *loop, int64_t deadline)
 	err = enter(loop, deadline);
 	reap(loop);
 	run(loop);
+	eider__count(&loop->counts.turns, 1);
+	eider__store_relaxed(&loop->counts.ready, loop->ready.count);
 	/* The kernel had no room: what was reaped made some, or time will. */
 	if (err == -EAGAIN || err == -ENOMEM) {
 		if (!loop->ready.first)
@@ -296,55 +313,6 @@ static int turn(struct eider_loop *loop, int64_t deadline)
 		err = 0;
 	}
 	return err;
-}
-
-static void drop(struct eider_link *l)
-{
-	if (l->_kind->drop)
-		l->_kind->drop(l);
-}
-
-void eider__loop_drop_ready(struct eider_loop *loop)
-{
-	struct eider_link *l;
-
-	while ((l = eider__fifo_pop(&loop->ready)))
-		drop(l);
-	for (unsigned int i = 0; i < loop->arrived_count; i++)
-		drop(loop->arrived[i]);
-	loop->arrived_count = 0;
-}
-
-void eider__loop_close_inbox(struct eider_loop *loop)
-{
-	struct eider_link *rest;
-
-	loop->arrived_count = eider__inbox_close(&loop->inbox, loop->arrived, &rest);
-	make_ready(loop, rest);
-	eider__loop_drop_ready(loop);
-}
-
-void eider__loop_drop_inbox(struct eider_loop *loop)
-{
-	reap_inbox(loop);
-	eider__loop_drop_ready(loop);
-}
-
-void eider__loop_reap_and_drop(struct eider_loop *loop)
-{
-	if (eider__ring_wait(&loop->ring, eider_after(10000000)) < 0)
-		eider__nap(1000000);
-	reap_ring(loop);
-	eider__loop_drop_inbox(loop);
-}
-
-void eider__loop_end_ops(struct eider_loop *loop)
-{
-	/* In steps: the queue may not have room for all requests to cancel. */
-	while (loop->ops) {
-		eider__op_cancel_all(loop);
-		eider__loop_reap_and_drop(loop);
-	}
 }
 
 static int may_turn(const struct eider_loop *loop)

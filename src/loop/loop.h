@@ -11,10 +11,12 @@
 #include <pthread.h>
 
 #include <eider/loop.h>
+#include <eider/stats.h>
 
 #include "base/atomics.h"
 #include "base/heap.h"
 #include "base/watched.h"
+#include "buffers.h"
 #include "future.h"
 #include "inbox.h"
 #include "ring.h"
@@ -31,6 +33,7 @@ struct eider_loop {
 	void (*resume)(void *fiber);
 	void (*on_busy)(struct eider_loop *);	/* about to run something */
 	unsigned int generation;	/* see eider__fork_generation() */
+	bool accepts_many;		/* feature multishot_accept */
 
 	/* Home thread only. */
 	struct eider__ring ring;
@@ -42,17 +45,28 @@ struct eider_loop {
 	struct eider__heap timers;
 	unsigned int jobs;		/* accepted, future not done */
 	unsigned int ops;		/* CQEs that must still come */
-	unsigned int live_fibers;
+	unsigned int live_fibers;	/* loads by any thread, atomic */
+	unsigned int alarms;		/* started, not done */
+	int64_t now;			/* if it was asked for in this turn, else 0 */
 	struct eider_node all_ops;	/* that are not done */
 	struct eider_node requests;	/* of remote.c, taken and not returned */
 	struct eider__shots shots;
+	struct eider__buffers buffers;	/* for streams: see net/stream.c */
 	bool dispatching;		/* inside a fiber or callback */
 	bool polled;			/* by another event loop: see polled.c */
-	unsigned int alarms;
-	int64_t alarm_deadline;
-	struct __kernel_timespec alarm_at;	/* until the kernel has taken it */
+	unsigned int timeouts;	/* of polled.c, in the kernel */
+	int64_t timeout_deadline;
+	struct __kernel_timespec timeout_at;	/* until the kernel has taken it */
 	bool left;			/* polled, and between two turns */
 	struct eider__poster poster;	/* to post to other loops */
+	unsigned int unsampled;		/* jobs since one was: see eider/stats.h */
+
+	/* Home thread only, loads by any thread, atomic; counts.number constant. */
+	struct eider_loop_stats counts;
+	struct eider_histogram deliver;	/* of sampled jobs */
+
+	/* Under the executor's lock. */
+	struct eider_node node;
 
 	/* Any thread, atomic. */
 	uint32_t stop;
@@ -123,6 +137,11 @@ void eider__loop_hand(struct eider_loop *loop);
 /* [loop] End a turn so that the ring's descriptor says when the next is due. */
 int eider__loop_leave_asleep(struct eider_loop *loop);
 
+/* [loop] The parts of reaping, which runs nothing. */
+void eider__loop_make_ready(struct eider_loop *loop, struct eider_link *list);
+void eider__loop_reap_inbox(struct eider_loop *loop);
+void eider__loop_reap_ring(struct eider_loop *loop);
+
 /*
  * [loop] The loop is being freed. Drop what is ready, instead of running it; what is
  * in the inbox, too; sleep for more, and drop that; cancel all ops, and wait until the
@@ -138,7 +157,7 @@ void eider__loop_end_ops(struct eider_loop *loop);
 static inline bool eider__loop_is_busy(const struct eider_loop *loop)
 {
 	return loop->ready.first || loop->handoff.first || loop->jobs ||
-	       loop->ops || loop->live_fibers ||
+	       loop->ops || loop->live_fibers || loop->alarms ||
 	       loop->requests.next != &loop->requests;
 }
 

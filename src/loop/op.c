@@ -15,7 +15,12 @@
  *	PENDING ------+----------------------> READY (loop/future.h)
  *
  * A deadline is a timer of the loop that cancels, not a linked timeout: it leaves
- * the user's own links alone and costs no entry.
+ * the user's own links alone and costs no entry. One timer serves all that an op may
+ * have to do at some time: to be cancelled at its deadline, to ask for that again, to
+ * end a wait for its next result. It may fire early, never late. For waiting with a
+ * deadline is what a server does before each request, and as a rule the result comes
+ * first; then the timer is left as it is, and later deadlines only noted (_until). A
+ * connection in use touches the heap once in a deadline's length, not twice a request.
  *
  * Backlog. Results of a multishot op that nobody asks for are kept; beyond
  * BACKLOG_MAX the op is cancelled, so that the kernel stops making more. Those
@@ -41,9 +46,12 @@ enum {
 	NEXT_WAITER = 8,	/* the waiter wants the next result */
 	SHOT_READY = 16,	/* _shot_link is on the ready list */
 	ASKED = 32,		/* the kernel was asked to cancel: once is enough */
+	RETRY = 64,		/* to ask, when the timer fires */
+	OVERFULL = 128,	/* because too many results waited */
+	UNWANTED = 256,	/* because somebody cancelled it */
 };
 
-_Static_assert(sizeof(struct eider_op) <= 168, "an op fits on a small stack");
+_Static_assert(sizeof(struct eider_op) <= 184, "an op fits on a small stack");
 
 struct eider_shot *eider__shot_get(struct eider__shots *s)
 {
@@ -82,39 +90,68 @@ static struct eider_op *op_of(struct eider_future *f)
 	return eider__container(f, struct eider_op, future);
 }
 
-static void retry_cancel(struct eider_timer *t)
+/*
+ * Flags of its own last CQE, which are asked for after those of the results before:
+ * what an op has no other use for of its future.
+ */
+static uint32_t *last_flags(struct eider_op *op)
 {
-	eider_cancel(&eider__container(t, struct eider_op, _timer)->future);
+	return &op->future._flags;
+}
+
+static void fire(struct eider_timer *t);
+
+static void set_timer(struct eider_op *op, int64_t deadline)
+{
+	struct eider_timer *t = &op->_timer;
+
+	if (deadline == EIDER_NEVER ||
+	    (eider__timer_pending(t) && t->_deadline <= deadline))
+		return;
+	eider__loop_remove_timer(op->future._loop, t);
+	eider__loop_add_timer(op->future._loop, t, deadline, fire);
+}
+
+static void retry_cancel_soon(struct eider_op *op)
+{
+	op->_bits |= RETRY;
+	set_timer(op, eider_after(1000000));
 }
 
 /* Not found: it waits in a chain of links, which the kernel does not search. */
 static void ask_again_later(struct eider_op *op)
 {
-	op->_bits &= ~(uint32_t)ASKED;
-	eider__loop_remove_timer(op->future._loop, &op->_timer);
-	eider__loop_add_timer(op->future._loop, &op->_timer, eider_after(1000000),
-			      retry_cancel);
+	op->_bits &= (uint16_t)~ASKED;
+	retry_cancel_soon(op);
 }
 
-static void cancel_op(struct eider_future *f)
+/* Have the kernel end it. */
+static void ask(struct eider_op *op)
 {
-	struct eider_op *op = op_of(f);
+	struct eider_loop *loop = op->future._loop;
 	struct io_uring_sqe *sqe;
 
 	if (op->_bits & (ENDED | ASKED))
 		return;
-	sqe = eider__ring_sqe(&f->_loop->ring);
-	eider__loop_remove_timer(f->_loop, &op->_timer);
+	op->_deadline = EIDER_NEVER;
+	sqe = eider__ring_sqe(&loop->ring);
 	if (!sqe) {
-		eider__loop_add_timer(f->_loop, &op->_timer,
-				      eider_after(1000000), retry_cancel);
+		retry_cancel_soon(op);
 		return;
 	}
 	io_uring_prep_cancel64(sqe, (uintptr_t)op, 0);
 	io_uring_sqe_set_data64(sqe, (uintptr_t)op | EIDER__TAG_CANCEL);
 	op->_bits |= ASKED;
 	op->_pending++;
-	f->_loop->ops++;
+	loop->ops++;
+}
+
+static void cancel_op(struct eider_future *f)
+{
+	struct eider_op *op = op_of(f);
+
+	op->_bits |= UNWANTED;
+	ask(op);
 }
 
 static const struct eider_kind op_kind = {
@@ -137,28 +174,25 @@ struct io_uring_sqe *eider_sqe(struct eider_op *op)
 	eider__future_start(&op->future, loop, &op_kind);
 	op->_shots_tail = &op->_shots;
 	op->_pending = 1;
+	op->_backlog_max = BACKLOG_MAX;
+	op->_deadline = EIDER_NEVER;
+	op->_until = EIDER_NEVER;
 	loop->ops++;
+	eider__count(&loop->counts.ops_started, 1);
 	eider__node_append(&loop->all_ops, &op->_all);
 	io_uring_prep_nop(sqe);
 	io_uring_sqe_set_data64(sqe, (uintptr_t)op);
 	return sqe;
 }
 
-static void pass_deadline(struct eider_timer *t)
-{
-	struct eider_op *op = eider__container(t, struct eider_op, _timer);
-
-	op->_bits |= TIMED_OUT;
-	eider_cancel(&op->future);
-}
-
 struct io_uring_sqe *eider_sqe_deadline(struct eider_op *op, int64_t deadline)
 {
 	struct io_uring_sqe *sqe = eider_sqe(op);
 
-	if (sqe && deadline != EIDER_NEVER)
-		eider__loop_add_timer(op->future._loop, &op->_timer, deadline,
-				      pass_deadline);
+	if (sqe) {
+		op->_deadline = deadline;
+		set_timer(op, deadline);
+	}
 	return sqe;
 }
 
@@ -188,15 +222,43 @@ static void run_shot(struct eider_link *l)
 	struct eider_op *op = eider__container(l, struct eider_op, _shot_link);
 	void *fiber = op->future._waiter.fiber;
 
-	op->_bits &= ~(uint32_t)SHOT_READY;
+	op->_bits &= (uint16_t)~SHOT_READY;
 	if (!(op->_bits & NEXT_WAITER))
 		return;
-	op->_bits &= ~(uint32_t)NEXT_WAITER;
+	op->_bits &= (uint16_t)~NEXT_WAITER;
 	eider__future_unwait(&op->future);
 	op->future._loop->resume(fiber);
 }
 
 static const struct eider_kind shot_kind = { .run = run_shot };
+
+static void wake_waiter(struct eider_op *op)
+{
+	if ((op->_bits & (NEXT_WAITER | SHOT_READY)) != NEXT_WAITER)
+		return;
+	op->_bits |= SHOT_READY;
+	op->_shot_link._kind = &shot_kind;
+	eider__loop_ready(op->future._loop, &op->_shot_link);
+}
+
+/* It may be early: for a wait that is over. Then what remains sets it anew. */
+static void fire(struct eider_timer *t)
+{
+	struct eider_op *op = eider__container(t, struct eider_op, _timer);
+	int64_t now = t->_deadline;
+
+	if (op->_deadline <= now)
+		op->_bits |= TIMED_OUT | RETRY;
+	if (op->_bits & RETRY) {
+		op->_bits &= (uint16_t)~RETRY;
+		ask(op);
+	}
+	if (op->_until <= now && eider__future_state(&op->future) == EIDER__PENDING)
+		wake_waiter(op);	/* finds nothing */
+	set_timer(op, op->_deadline);
+	if ((op->_bits & NEXT_WAITER) && op->_until > now)
+		set_timer(op, op->_until);
+}
 
 static bool keep_shot(struct eider_op *op, const struct eider__cqe *cqe)
 {
@@ -210,13 +272,11 @@ static bool keep_shot(struct eider_op *op, const struct eider__cqe *cqe)
 	shot->flags = cqe->flags;
 	*op->_shots_tail = shot;
 	op->_shots_tail = &shot->next;
-	if ((op->_bits & (NEXT_WAITER | SHOT_READY)) == NEXT_WAITER) {
-		op->_bits |= SHOT_READY;
-		op->_shot_link._kind = &shot_kind;
-		eider__loop_ready(loop, &op->_shot_link);
+	wake_waiter(op);
+	if (++op->_backlog > op->_backlog_max && !(op->_bits & OVERFULL)) {
+		op->_bits |= OVERFULL;
+		ask(op);
 	}
-	if (++op->_backlog > BACKLOG_MAX)
-		eider_cancel(&op->future);
 	return true;
 }
 
@@ -235,9 +295,13 @@ static void end(struct eider_op *op, const struct eider__cqe *cqe)
 {
 	op->_bits |= ENDED;
 	op->flags = cqe->flags;
+	*last_flags(op) = cqe->flags;
 	op->future._u.result = cqe->res;
 	if (cqe->flags & IORING_CQE_F_NOTIF)
 		end_by_notification(op);
+	/* So ends what blocks a thread of the kernel, when that is cancelled. */
+	if ((op->_bits & ASKED) && op->future._u.result == -EINTR)
+		op->future._u.result = -ECANCELED;
 	if ((op->_bits & TIMED_OUT) && op->future._u.result == -ECANCELED)
 		op->future._u.result = -ETIME;
 }
@@ -265,6 +329,7 @@ bool eider__op_reap(struct eider_loop *loop, const struct eider__cqe *cqe)
 		return true;
 	eider__loop_remove_timer(loop, &op->_timer);
 	eider__node_remove(&op->_all);
+	eider__count(&loop->counts.ops_done, 1);
 	eider__future_complete(&op->future, op->future._u.result);
 	return true;
 }
@@ -279,23 +344,37 @@ bool eider__shots_settle(struct eider_loop *loop)
 	return eider__op_reap(loop, &cqe);
 }
 
+void eider__op_limit(struct eider_op *op, unsigned int results)
+{
+	op->_backlog_max = (uint16_t)results;
+}
+
+bool eider__op_was_overfull(const struct eider_op *op)
+{
+	return (op->_bits & (OVERFULL | UNWANTED)) == OVERFULL;
+}
+
 bool eider__op_has_next(const struct eider_op *op)
 {
 	return op->_shots || eider_is_done(&op->future);
 }
 
-int eider__op_wait_next(struct eider_op *op, void *fiber)
+int eider__op_wait_next(struct eider_op *op, void *fiber, int64_t deadline)
 {
 	int err = eider__future_wait(&op->future, fiber);
 
-	if (!err)
-		op->_bits |= NEXT_WAITER;
-	return err;
+	if (err < 0)
+		return err;
+	op->_bits |= NEXT_WAITER;
+	op->_until = deadline;
+	if (op->_pending)	/* else it has ended, and is about to say so */
+		set_timer(op, deadline);
+	return 0;
 }
 
 void eider__op_end_wait(struct eider_op *op)
 {
-	op->_bits &= ~(uint32_t)NEXT_WAITER;
+	op->_bits &= (uint16_t)~NEXT_WAITER;
 }
 
 long eider_next_now(struct eider_op *op)
@@ -317,7 +396,7 @@ long eider_next_now(struct eider_op *op)
 	if (op->_bits & LAST_TAKEN)
 		return -ENODATA;
 	op->_bits |= LAST_TAKEN;
-	op->flags &= ~(uint32_t)IORING_CQE_F_MORE;
+	op->flags = *last_flags(op) & ~(uint32_t)IORING_CQE_F_MORE;
 	return op->future._u.result;
 }
 

@@ -8,7 +8,7 @@
  *	--------------		------------------------------------
  *	an op			its completion does
  *	a result of a thread	sleep is announced: the poster rings the doorbell
- *	a deadline		an alarm, a timeout in the ring, is set for it
+ *	a deadline		a timeout in the ring is set for it
  *	something ready now, or	a no-op is submitted
  *	  started between turns
  *
@@ -16,7 +16,7 @@
  * eventfd registered with it misses completions that another eventfd causes: kernel
  * 6.18). So the rings of polled loops are made without.
  *
- * An alarm that turns out too late is replaced by an earlier one; one that is too
+ * A timeout that turns out too late is replaced by an earlier one; one that is too
  * early only costs a turn. Where the kernel takes no entry now the end of the turn is
  * tried until it does: a turn that is due and not said to be would never come.
  */
@@ -59,28 +59,28 @@ void eider__loop_nudge(struct eider_loop *loop)
 		eider__nap(1000000);
 }
 
-static int set_alarm(struct eider_loop *loop, int64_t deadline)
+static int set_timeout(struct eider_loop *loop, int64_t deadline)
 {
 	struct io_uring_sqe *sqe;
 	int err;
 
-	if (loop->alarms && loop->alarm_deadline <= deadline)
+	if (loop->timeouts && loop->timeout_deadline <= deadline)
 		return 0;
 	err = eider__ring_reserve(&loop->ring, 2);
 	if (err < 0)
 		return err;
-	if (loop->alarms) {
+	if (loop->timeouts) {
 		sqe = eider__ring_sqe(&loop->ring);
-		io_uring_prep_timeout_remove(sqe, EIDER__TAG_ALARM, 0);
+		io_uring_prep_timeout_remove(sqe, EIDER__TAG_TIMEOUT, 0);
 		io_uring_sqe_set_data64(sqe, EIDER__TAG_NUDGE);
 	}
-	loop->alarm_at.tv_sec = deadline / 1000000000;
-	loop->alarm_at.tv_nsec = deadline % 1000000000;
+	loop->timeout_at.tv_sec = deadline / 1000000000;
+	loop->timeout_at.tv_nsec = deadline % 1000000000;
 	sqe = eider__ring_sqe(&loop->ring);
-	io_uring_prep_timeout(sqe, &loop->alarm_at, 0, IORING_TIMEOUT_ABS);
-	io_uring_sqe_set_data64(sqe, EIDER__TAG_ALARM);
-	loop->alarms++;
-	loop->alarm_deadline = deadline;
+	io_uring_prep_timeout(sqe, &loop->timeout_at, 0, IORING_TIMEOUT_ABS);
+	io_uring_sqe_set_data64(sqe, EIDER__TAG_TIMEOUT);
+	loop->timeouts++;
+	loop->timeout_deadline = deadline;
 	return 0;
 }
 
@@ -92,9 +92,9 @@ static int leave_asleep(struct eider_loop *loop)
 	eider__loop_hand(loop);
 	err = eider__bell_arm(&loop->inbox.bell, &loop->ring);
 	if (!err && loop->shots.is_held)	/* no memory: look again soon */
-		err = set_alarm(loop, eider_after(1000000));
+		err = set_timeout(loop, eider_after(1000000));
 	else if (!err && t && t->_deadline != EIDER_NEVER)
-		err = set_alarm(loop, t->_deadline);
+		err = set_timeout(loop, t->_deadline);
 	if (!err)
 		err = eider__ring_submit(&loop->ring);
 	if (!err && (!eider__inbox_sleep(&loop->inbox) || loop->ready.first))

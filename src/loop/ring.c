@@ -241,6 +241,20 @@ bool eider__ring_next(struct eider__ring *r, struct eider__cqe *ret)
 	return false;
 }
 
+int eider__ring_add_buffers(struct eider__ring *r, struct io_uring_buf_ring *shared,
+			    unsigned int count, int group)
+{
+	struct io_uring_buf_reg reg;
+
+	if (eider__fault())
+		return -ENOMEM;
+	memset(&reg, 0, sizeof(reg));
+	reg.ring_addr = (uintptr_t)shared;
+	reg.ring_entries = count;
+	reg.bgid = (uint16_t)group;
+	return io_uring_register_buf_ring(&r->uring, &reg, 0);
+}
+
 int eider__ring_message(struct eider__ring *r, int fd, uint64_t user_data)
 {
 	struct io_uring_sqe *sqe;

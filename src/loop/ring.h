@@ -25,7 +25,7 @@ enum eider__tag {
 	EIDER__TAG_CANCEL,	/* of the request that asks an op to end */
 	EIDER__TAG_POSTED,	/* a link that another thread finished */
 	EIDER__TAG_BELL,	/* look into the inbox; no address */
-	EIDER__TAG_ALARM,	/* a timeout of polled.c */
+	EIDER__TAG_TIMEOUT,	/* a timeout of polled.c */
 	EIDER__TAG_NUDGE,	/* nothing: makes the ring's descriptor readable */
 	EIDER__TAG_MASK = 7,
 };
@@ -77,6 +77,13 @@ bool eider__ring_has_work(struct eider__ring *r);
 
 /* The next completion, or false. Each is seen once. */
 bool eider__ring_next(struct eider__ring *r, struct eider__cqe *ret);
+
+/*
+ * Let the kernel choose from @count buffers in @shared, which is zero and aligned to
+ * pages, for receives of @group. 0, -errno. Until the ring is released.
+ */
+int eider__ring_add_buffers(struct eider__ring *r, struct io_uring_buf_ring *shared,
+			    unsigned int count, int group);
 
 /* Post a message CQE to the ring @fd from @r: 0 or -errno. Sleeps for the answer. */
 int eider__ring_message(struct eider__ring *r, int fd, uint64_t user_data);

@@ -1,0 +1,760 @@
+/*
+ * test_net.c - to listen, accept, connect and look up names
+ *
+ * Acceptors run two ways: with one multishot op for all connections, and with an op
+ * for each.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fixtures.h"
+
+static const uint64_t ways[] = {
+	0,
+	EIDER_FEATURE_BIT(EIDER_FEATURE_MULTISHOT_ACCEPT),
+};
+
+enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+
+#define NET_TEST(name)                                                         \
+	static long name##_body(void *arg);                                    \
+	START_TEST(name)                                                       \
+	{                                                                      \
+		struct eider_options o = { .size = sizeof(o),                  \
+					   .disable = ways[_i] };              \
+                                                                               \
+		harness_in_loop(name##_body, NULL, &o);                        \
+	}                                                                      \
+	END_TEST                                                               \
+	static long name##_body(__attribute__((unused)) void *arg)
+
+static int listen_at(const char *address)
+{
+	int fd = eider_listen(address, 0);
+
+	ck_assert_msg(fd >= 0, "%s: %s", address, eider_strerror(fd));
+	return fd;
+}
+
+/* Listens somewhere on this host; @name, of 64 bytes, is where. */
+static int listen_somewhere(char *name)
+{
+	int fd = listen_at("127.0.0.1:0");
+
+	ck_assert_int_gt(eider_socket_name(fd, false, name, 64), 0);
+	return fd;
+}
+
+static int plain_connect(int listening)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+
+	ck_assert(!getsockname(listening, (struct sockaddr *)&a, &len));
+	return harness_connect(ntohs(a.sin_port));
+}
+
+static const char *unix_address(const char *file)
+{
+	static char text[160];
+
+	snprintf(text, sizeof(text), "unix:%s", harness_temp_file(file));
+	return text;
+}
+
+/* ---- addresses ---- */
+
+static const char *const nonsense[] = {
+	"", ":", "8080", "127.0.0.1", "127.0.0.1:", "::1:80", "[::1]", "[::1:80",
+	"[]:80", "[:80", "unix:", "no.such.name:80", "localhost:80", "256.1.1.1:80",
+	"127.0.0.1:http", "127.0.0.1:65536", "127.0.0.1:70000", "127.0.0.1:-1",
+	"127.0.0.1:+80", "127.0.0.1: 80", "127.0.0.1:80x",
+};
+
+START_TEST(addresses_that_make_no_sense)
+{
+	char text[600];
+
+	for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+		int fd = eider_listen(nonsense[i], 0);
+
+		ck_assert_msg(fd == -EINVAL, "%s: %d", nonsense[i], fd);
+	}
+	ck_assert_int_eq(eider_listen(NULL, 0), -EINVAL);
+	ck_assert_int_eq(eider_listen("127.0.0.1:0", 2), -EINVAL);
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "unix:", 5);
+	text[5 + 108] = 0;
+	ck_assert_int_eq(eider_listen(text, 0), -EINVAL);
+	memcpy(text, "127.0.0.1:0", 11);
+	text[599] = 0;
+	ck_assert_int_eq(eider_listen(text, 0), -EINVAL);
+}
+END_TEST
+
+static void expect_name(const char *address, const char *begin)
+{
+	int fd = listen_at(address);
+	char name[128], cut[4];
+	int n = eider_socket_name(fd, false, name, sizeof(name));
+
+	ck_assert_int_eq(n, (int)strlen(name));
+	ck_assert_msg(!strncmp(name, begin, strlen(begin)), "%s: %s", address, name);
+	ck_assert_int_eq(eider_socket_name(fd, false, cut, sizeof(cut)), n);
+	ck_assert(!strncmp(cut, name, 3) && !cut[3]);
+	ck_assert_int_eq(eider_socket_name(fd, true, name, sizeof(name)), -ENOTCONN);
+	close(fd);
+}
+
+START_TEST(names_of_sockets)
+{
+	int fds[2];
+	char name[64];
+
+	expect_name("127.0.0.1:0", "127.0.0.1:");
+	expect_name("[127.0.0.1]:0", "127.0.0.1:");
+	expect_name("*:0", "0.0.0.0:");
+	expect_name(":0", "0.0.0.0:");
+	expect_name("unix:@eider-test", "unix:@eider-test");
+	expect_name(unix_address("named"), unix_address("named"));
+	ck_assert_int_eq(eider_socket_name(-1, false, name, 64), -EBADF);
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(eider_socket_name(fds[0], false, name, 64), -ENOTSOCK);
+	close(fds[0]);
+	close(fds[1]);
+	harness_socketpair(fds);
+	ck_assert_int_eq(eider_socket_name(fds[0], true, name, 64), 5);
+	ck_assert_str_eq(name, "unix:");
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
+START_TEST(version_6)
+{
+	int fd = eider_listen("[::1]:0", 0);
+	char name[64];
+
+	if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
+		return;		/* the host has it not */
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(eider_socket_name(fd, false, name, sizeof(name)), 0);
+	ck_assert_msg(!strncmp(name, "[::1]:", 6), "%s", name);
+	close(fd);
+}
+END_TEST
+
+/* A path of all the bytes that there are, without a NUL. */
+START_TEST(longest_path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char name[160];
+
+	a.sun_path[0] = 0;
+	memset(a.sun_path + 1, 'y', sizeof(a.sun_path) - 1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(eider_socket_name(fd, false, name, sizeof(name)), 6 + 107);
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert(!chdir(harness_temp_dir()));
+	memset(a.sun_path, 'y', sizeof(a.sun_path));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(eider_socket_name(fd, false, name, sizeof(name)), 5 + 108);
+	close(fd);
+	ck_assert(!chdir("/"));
+}
+END_TEST
+
+/* ---- listen ---- */
+
+START_TEST(taken)
+{
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	ck_assert_int_eq(eider_listen(name, 0), -EADDRINUSE);
+	ck_assert_int_eq(eider_listen(name, EIDER_LISTEN_SHARED), -EADDRINUSE);
+	close(fd);
+	ck_assert_int_eq(eider_listen("192.0.2.1:0", 0), -EADDRNOTAVAIL);
+}
+END_TEST
+
+START_TEST(shared)
+{
+	int first = eider_listen("127.0.0.1:0", EIDER_LISTEN_SHARED), fds[3];
+	char name[64];
+
+	ck_assert_int_ge(first, 0);
+	ck_assert_int_gt(eider_socket_name(first, false, name, sizeof(name)), 0);
+	for (int i = 0; i < 3; i++) {
+		fds[i] = eider_listen(name, EIDER_LISTEN_SHARED);
+		ck_assert_int_ge(fds[i], 0);
+	}
+	ck_assert_int_eq(eider_listen(name, 0), -EADDRINUSE);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	close(first);
+}
+END_TEST
+
+START_TEST(a_path_left_behind)
+{
+	const char *address = unix_address("socket"), *path = address + 5;
+	int fd = listen_at(address), again;
+
+	ck_assert_int_eq(eider_listen(address, 0), -EADDRINUSE);
+	close(fd);
+	again = listen_at(address);
+	close(again);
+	ck_assert_int_eq(unlink(path), 0);
+	/* What is no socket stays. */
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(eider_listen(address, 0), -EADDRINUSE);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(eider_listen("unix:/no/such/directory/x", 0), -ENOENT);
+}
+END_TEST
+
+/* Somebody listens, and has no room for the question whether he does. */
+START_TEST(a_path_in_use_with_a_full_queue)
+{
+	const char *address = unix_address("full");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = listen_at(address), clients[8], n = 0;
+
+	ck_assert(!listen(fd, 0));
+	memcpy(a.sun_path, address + 5, strlen(address + 5) + 1);
+	for (;;) {
+		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (connect(clients[n++], (struct sockaddr *)&a, sizeof(a)) < 0)
+			break;
+		ck_assert_int_lt(n, 8);
+	}
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(eider_listen(address, 0), -EADDRINUSE);
+	while (n)
+		close(clients[--n]);
+	close(fd);
+}
+END_TEST
+
+/* ---- accept ---- */
+
+struct crowd {
+	int listening;
+	unsigned int n;
+};
+
+static void *come_and_go(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (unsigned int i = 0; i < c->n; i++) {
+		int fd = plain_connect(c->listening);
+		char byte;
+
+		ck_assert_int_eq(read(fd, &byte, 1), 0);
+		close(fd);
+	}
+	return NULL;
+}
+
+NET_TEST(thousands)
+{
+	struct eider_acceptor a;
+	struct crowd c = { .n = harness_count(1500, 100) };
+	pthread_t threads[2];
+	char name[64];
+
+	c.listening = listen_somewhere(name);
+	eider_acceptor_init(&a, c.listening);
+	for (int i = 0; i < 2; i++)
+		ck_assert(!pthread_create(&threads[i], NULL, come_and_go, &c));
+	for (unsigned int i = 0; i < 2 * c.n; i++) {
+		long fd = eider_acceptor_next(&a, EIDER_NEVER);
+
+		ck_assert_int_ge(fd, 0);
+		ck_assert(fcntl((int)fd, F_GETFD) & FD_CLOEXEC);
+		close((int)fd);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	eider_acceptor_close(&a);
+	close(c.listening);
+	return 0;
+}
+
+NET_TEST(an_acceptor_deadline)
+{
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name), client;
+	long got;
+
+	eider_acceptor_init(&a, fd);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)),
+				 -ETIME);
+	client = plain_connect(fd);
+	got = eider_acceptor_next(&a, EIDER_NEVER);
+	ck_assert_int_ge(got, 0);
+	close((int)got);
+	close(client);
+	eider_acceptor_close(&a);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -ECANCELED);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* Stopped with connections that were accepted and not taken: they are still given. */
+NET_TEST(stopping)
+{
+	struct eider_acceptor a;
+	int clients[5];
+	char name[64];
+	int fd = listen_somewhere(name);
+	long got, n = 0;
+
+	eider_acceptor_init(&a, fd);
+	ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)), -ETIME);
+	for (int i = 0; i < 5; i++)
+		clients[i] = plain_connect(fd);
+	ck_assert_int_eq(eider_sleep_until(eider_after(5 * HARNESS_MS)), 0);
+	eider_acceptor_stop(&a);
+	while ((got = eider_acceptor_next(&a, EIDER_NEVER)) >= 0) {
+		n++;
+		close((int)got);
+	}
+	ck_assert_int_eq(got, -ECANCELED);
+	ck_assert_int_ge(n, 1);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -ECANCELED);
+	for (int i = 0; i < 5; i++)
+		close(clients[i]);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* The harness counts descriptors. */
+NET_TEST(closing_with_connections_not_taken)
+{
+	for (int round = 0; round < 20; round++) {
+		struct eider_acceptor a;
+		int clients[40];
+		char name[64];
+		int fd = listen_somewhere(name);
+
+		eider_acceptor_init(&a, fd);
+		ck_assert_int_eq(eider_acceptor_next(&a, 0), -ETIME);
+		for (int i = 0; i < 2 * round; i++)
+			clients[i] = plain_connect(fd);
+		if (round % 3)
+			eider_sleep_until(eider_after(HARNESS_MS));
+		eider_acceptor_close(&a);
+		for (int i = 0; i < 2 * round; i++)
+			close(clients[i]);
+		close(fd);
+	}
+	return 0;
+}
+
+/* Few are accepted before they are asked for; all are given when they are. */
+NET_TEST(few_ahead)
+{
+	enum { CLIENTS = 300 };
+	struct eider_acceptor a;
+	int *clients = calloc(CLIENTS, sizeof(*clients));
+	char name[64];
+	int fd = listen_somewhere(name), before;
+
+	ck_assert_ptr_nonnull(clients);
+	eider_acceptor_init(&a, fd);
+	ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)), -ETIME);
+	before = harness_descriptors();
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = plain_connect(fd);
+		eider_yield();
+	}
+	eider_sleep_until(eider_after(5 * HARNESS_MS));
+	ck_assert_int_le(harness_descriptors() - before - CLIENTS, 64);
+	for (int i = 0; i < CLIENTS; i++) {
+		long got = eider_acceptor_next(&a, EIDER_NEVER);
+
+		ck_assert_int_ge(got, 0);
+		close((int)got);
+		close(clients[i]);
+	}
+	ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)), -ETIME);
+	eider_acceptor_close(&a);
+	close(fd);
+	free(clients);
+	return 0;
+}
+
+static void limit_descriptors(rlim_t n)
+{
+	struct rlimit l;
+
+	ck_assert(!getrlimit(RLIMIT_NOFILE, &l));
+	l.rlim_cur = n;
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &l));
+}
+
+NET_TEST(no_descriptor_left)
+{
+	struct eider_acceptor a;
+	struct rlimit limit;
+	char name[64];
+	int fd = listen_somewhere(name), client;
+	long got;
+
+	ck_assert(!getrlimit(RLIMIT_NOFILE, &limit));
+	eider_acceptor_init(&a, fd);
+	client = plain_connect(fd);
+	limit_descriptors((rlim_t)client + 1);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -EMFILE);
+	limit_descriptors(limit.rlim_cur);
+	got = eider_acceptor_next(&a, EIDER_NEVER);
+	ck_assert_int_ge(got, 0);
+	close((int)got);
+	close(client);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* A client that resets before it was accepted is in nobody's way. */
+NET_TEST(a_reset_before)
+{
+	struct linger at_once = { 1, 0 };
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name), client = plain_connect(fd), other;
+	unsigned int given = 0;
+
+	ck_assert(!setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once,
+			      sizeof(at_once)));
+	close(client);
+	other = plain_connect(fd);
+	ck_assert_int_eq(send(other, "x", 1, 0), 1);
+	eider_acceptor_init(&a, fd);
+	for (char byte = 0; byte != 'x' && given < 2; given++) {
+		long got = eider_acceptor_next(&a, EIDER_NEVER);
+
+		ck_assert_int_ge(got, 0);
+		eider_recv((int)got, &byte, 1);
+		close((int)got);
+		ck_assert(byte == 'x' || !given);
+	}
+	close(other);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+static long ask(void *arg)
+{
+	return eider_acceptor_next(arg, EIDER_NEVER);
+}
+
+NET_TEST(closing_under_somebody_who_asks)
+{
+	struct eider_acceptor a;
+	struct eider_fiber *fiber;
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	eider_acceptor_init(&a, fd);
+	fiber = start(ask, &a);
+	yield_often();
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -EBUSY);
+	eider_acceptor_close(&a);
+	ck_assert_int_eq(eider_join(fiber), -ECANCELED);
+	close(fd);
+	return 0;
+}
+
+/* A cancelled fiber, and another one that goes on with the same acceptor. */
+NET_TEST(a_cancelled_question)
+{
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	eider_acceptor_init(&a, fd);
+	for (int i = 0; i < 10; i++) {
+		struct eider_fiber *fiber = start(ask, &a);
+		int client;
+		long got;
+
+		if (i % 2)
+			yield_often();
+		eider_cancel(eider_fiber_future(fiber));
+		ck_assert_int_eq(eider_join(fiber), -ECANCELED);
+		client = plain_connect(fd);
+		got = eider_acceptor_next(&a, EIDER_NEVER);
+		ck_assert_int_ge(got, 0);
+		close((int)got);
+		close(client);
+	}
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+NET_TEST(what_does_not_listen)
+{
+	struct eider_acceptor a;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	eider_acceptor_init(&a, fd);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -EOPNOTSUPP);
+	eider_acceptor_close(&a);
+	close(fd);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	eider_acceptor_init(&a, fd);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -EINVAL);
+	eider_acceptor_close(&a);
+	close(fd);
+	eider_acceptor_init(&a, -1);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -EBADF);
+	eider_acceptor_close(&a);
+	return 0;
+}
+
+/* ---- connect ---- */
+
+/* A connection to @address reaches @listening, and bytes pass. */
+static void reach(int listening, const char *address)
+{
+	long fd = eider_connect(address, eider_after((int64_t)(20 * HARNESS_S))), got;
+	char byte = 0;
+
+	ck_assert_msg(fd >= 0, "%s: %s", address, eider_strerror((int)fd));
+	ck_assert(fcntl((int)fd, F_GETFD) & FD_CLOEXEC);
+	got = eider_accept(listening);
+	ck_assert_int_ge(got, 0);
+	ck_assert_int_eq(eider_send((int)fd, "x", 1), 1);
+	ck_assert_int_eq(eider_recv((int)got, &byte, 1), 1);
+	ck_assert_int_eq(byte, 'x');
+	close((int)fd);
+	close((int)got);
+}
+
+HARNESS_FIBER_TEST(connecting)
+{
+	char name[64], by_name[80];
+	int fd = listen_somewhere(name);
+
+	reach(fd, name);
+	snprintf(by_name, sizeof(by_name), "localhost%s", strrchr(name, ':'));
+	reach(fd, by_name);
+	close(fd);
+	fd = listen_at("unix:@eider-test-connect");
+	reach(fd, "unix:@eider-test-connect");
+	close(fd);
+	fd = listen_at(unix_address("connect"));
+	reach(fd, unix_address("connect"));
+	close(fd);
+	return 0;
+}
+
+HARNESS_FIBER_TEST(refused)
+{
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	close(fd);
+	ck_assert_int_eq(eider_connect(name, EIDER_NEVER), -ECONNREFUSED);
+	ck_assert_int_eq(eider_connect("unix:@eider-nobody", EIDER_NEVER),
+			 -ECONNREFUSED);
+	ck_assert_int_eq(eider_connect("unix:/no/such/file", EIDER_NEVER), -ENOENT);
+	ck_assert_int_eq(eider_connect(NULL, EIDER_NEVER), -EINVAL);
+	ck_assert_int_eq(eider_connect(":80", EIDER_NEVER), -EINVAL);
+	ck_assert_int_eq(eider_connect("127.0.0.1:65536", EIDER_NEVER), -EINVAL);
+	ck_assert_int_eq(eider_connect_to(NULL, 0, EIDER_NEVER), -EINVAL);
+	return 0;
+}
+
+static long connect_for_ever(void *arg)
+{
+	return eider_connect(arg, EIDER_NEVER);
+}
+
+/* Nobody takes connections, and the queue is full: the deadline ends it, or a cancel. */
+static void do_not_reach(int listening, char *address)
+{
+	long fds[16], n = 0, fd;
+	struct eider_fiber *fiber;
+
+	ck_assert(!listen(listening, 0));
+	while ((fd = eider_connect(address, eider_after(50 * HARNESS_MS))) >= 0) {
+		ck_assert_int_lt(n, 16);
+		fds[n++] = fd;
+	}
+	ck_assert_int_eq(fd, -ETIME);
+	fiber = start(connect_for_ever, address);
+	yield_often();
+	eider_cancel(eider_fiber_future(fiber));
+	ck_assert_int_eq(eider_join(fiber), -ECANCELED);
+	while (n)
+		close((int)fds[--n]);
+	close(listening);
+}
+
+HARNESS_FIBER_TEST(a_full_queue)
+{
+	char name[64];
+
+	do_not_reach(listen_somewhere(name), name);
+	return 0;
+}
+
+HARNESS_FIBER_TEST(a_full_unix_queue)
+{
+	char name[] = "unix:@eider-test-full";
+
+	do_not_reach(listen_at(name), name);
+	return 0;
+}
+
+/* ---- resolve ---- */
+
+HARNESS_FIBER_TEST(resolving)
+{
+	struct addrinfo *found = NULL;
+	int err;
+
+	ck_assert_int_eq(eider_resolve("127.0.0.1", "80", EIDER_NEVER, &found), 0);
+	ck_assert_int_eq(found->ai_family, AF_INET);
+	freeaddrinfo(found);
+	ck_assert_int_eq(eider_resolve("localhost", "80", EIDER_NEVER, &found), 0);
+	ck_assert_ptr_nonnull(found);
+	freeaddrinfo(found);
+	ck_assert_int_eq(eider_resolve("localhost", NULL, EIDER_NEVER, &found), 0);
+	freeaddrinfo(found);
+	found = NULL;
+	err = eider_resolve("no-such-name.invalid", "80",
+			    eider_after(5 * HARNESS_S), &found);
+	ck_assert_msg(err == -ENOENT || err == -EAGAIN || err == -ETIME, "%d", err);
+	ck_assert_ptr_null(found);
+	ck_assert_int_eq(eider_resolve(NULL, "80", EIDER_NEVER, &found), -EINVAL);
+	ck_assert_int_eq(eider_resolve("", "80", EIDER_NEVER, &found), -EINVAL);
+	ck_assert_int_eq(eider_resolve("localhost", "80", EIDER_NEVER, NULL), -EINVAL);
+	return 0;
+}
+
+static long resolve_late(void *arg)
+{
+	struct addrinfo *found;
+	int err = eider_resolve("no-such-name.invalid", "80",
+				*(int *)arg % 2 ? 0 : eider_after(HARNESS_MS), &found);
+
+	ck_assert_msg(err == -ENOENT || err == -EAGAIN || err == -ETIME ||
+		      err == -ECANCELED, "%d", err);
+	return 0;
+}
+
+/* More names than threads that look, and nobody waits for the answers. */
+HARNESS_FIBER_TEST(resolving_too_late)
+{
+	struct eider_fiber *fibers[40];
+	int numbers[40];
+
+	for (int i = 0; i < 40; i++) {
+		numbers[i] = i;
+		fibers[i] = start(resolve_late, &numbers[i]);
+	}
+	eider_yield();
+	for (int i = 0; i < 40; i += 5)
+		eider_cancel(eider_fiber_future(fibers[i]));
+	for (int i = 0; i < 40; i++)
+		ck_assert_int_eq(eider_join(fibers[i]), 0);
+	return 0;
+}
+
+START_TEST(nowhere)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct eider_acceptor a;
+	struct addrinfo *found;
+
+	eider_acceptor_init(&a, 0);
+	ck_assert_int_eq(eider_acceptor_next(&a, 0), -EPERM);
+	eider_acceptor_close(&a);
+	ck_assert_int_eq(eider_connect("127.0.0.1:1", 0), -EPERM);
+	ck_assert_int_eq(eider_connect_to((struct sockaddr *)&v4, sizeof(v4), 0), -EPERM);
+	ck_assert_int_eq(eider_resolve("127.0.0.1", "1", 0, &found), -EPERM);
+}
+END_TEST
+
+static void add_listening(Suite *s)
+{
+	TCase *t = harness_case(s, "addresses");
+
+	tcase_add_test(t, addresses_that_make_no_sense);
+	tcase_add_test(t, names_of_sockets);
+	tcase_add_test(t, version_6);
+	tcase_add_test(t, longest_path);
+	t = harness_case(s, "listen");
+	tcase_add_test(t, taken);
+	tcase_add_test(t, shared);
+	tcase_add_test(t, a_path_left_behind);
+	tcase_add_test(t, a_path_in_use_with_a_full_queue);
+}
+
+static void add_accepting(Suite *s)
+{
+	TCase *t = harness_case(s, "accept");
+
+	tcase_add_loop_test(t, thousands, 0, WAYS);
+	tcase_add_loop_test(t, an_acceptor_deadline, 0, WAYS);
+	tcase_add_loop_test(t, stopping, 0, WAYS);
+	tcase_add_loop_test(t, closing_with_connections_not_taken, 0, WAYS);
+	tcase_add_loop_test(t, few_ahead, 0, WAYS);
+	tcase_add_loop_test(t, no_descriptor_left, 0, WAYS);
+	tcase_add_loop_test(t, a_reset_before, 0, WAYS);
+	tcase_add_loop_test(t, closing_under_somebody_who_asks, 0, WAYS);
+	tcase_add_loop_test(t, a_cancelled_question, 0, WAYS);
+	tcase_add_loop_test(t, what_does_not_listen, 0, WAYS);
+}
+
+static void add_connecting(Suite *s)
+{
+	TCase *t = harness_case(s, "connect");
+
+	tcase_add_test(t, connecting);
+	tcase_add_test(t, refused);
+	tcase_add_test(t, a_full_queue);
+	tcase_add_test(t, a_full_unix_queue);
+	t = harness_case(s, "resolve");
+	harness_timeout(t, 90);
+	tcase_add_test(t, resolving);
+	tcase_add_test(t, resolving_too_late);
+	tcase_add_test(t, nowhere);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("net");
+
+	add_listening(s);
+	add_accepting(s);
+	add_connecting(s);
+	return harness_run(s);
+}
