@@ -1,16 +1,19 @@
 # Eider: an io_uring executor for C servers.
 #
-#	make run		build the example and run it, on an SQLite database
+#	make run		build the ledger and run it, on an SQLite database
+#	make demo		build the example and run it
 #	make check		build and run all tests
 #	make check SAN=thread	the same under a sanitizer: address, undefined, thread
 #	make check-valgrind	the same under Valgrind, in a short form
+#	make check-page		the ledger's page, in a browser (Chromium)
 #	make model		check the wake-up protocol with spin
 #	make bench		measure
+#	make bench-ledger	measure the ledger, beside servers of other makes
 #	make tidy		what a reader trips over: format, layers, heads
 #	make			libraries and program, in build/release
 #	make install		to $(DESTDIR)$(PREFIX)
 #
-# run, check, model and bench install the packages they miss, with apt-get; not
+# run, demo, check, model and bench install the packages they miss, with apt-get; not
 # with EIDER_NO_INSTALL=1. DEVELOPER=1 makes warnings errors. Each flavour has a
 # build directory of its own, so switching between them rebuilds nothing.
 
@@ -26,7 +29,9 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wundef -fno-common $(if $(DEVELOPER),-Werror)
 OPT ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARN) \
-	$(OPT) -Iinclude -Isrc -MMD -MP $(CFLAGS)
+	$(OPT) -Iinclude -Isrc $(PQ_CFLAGS) -MMD -MP $(CFLAGS)
+# libpq has its headers in a folder of their own on Debian.
+PQ_CFLAGS := $(addprefix -isystem ,$(shell pg_config --includedir 2>/dev/null))
 
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 ifeq ($(SAN),undefined)
@@ -35,23 +40,29 @@ endif
 
 LIB_SRC := $(sort $(wildcard src/base/*.c src/loop/*.c src/fiber/*.c \
 	src/executor/*.c src/observe/*.c src/net/*.c) src/db/db.c src/db/connection.c \
-	src/db/transaction.c)
+	src/db/transaction.c src/db/url.c)
 SQLITE_SRC := src/db/sqlite.c
+POSTGRES_SRC := $(sort $(wildcard src/db/postgres*.c))
 EIDER_SRC := $(sort $(wildcard src/programs/eider/*.c))
+LEDGER_SRC := $(sort $(wildcard src/programs/ledger/*.c))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
-HARNESS_SRC := tests/harness.c tests/fixtures.c
+HARNESS_SRC := $(filter-out tests/test_%,$(sort $(wildcard tests/*.c)))
 BENCH_COMMON := perf/measure.c perf/pump.c
 # The peers' only where their header is.
 BENCH_UV := $(shell echo '\#include <uv.h>' | $(CC) -E -x c - >/dev/null 2>&1 && \
 	echo perf/bench_uv_*.c)
 BENCH_SRC := $(filter-out perf/bench_uv_%,$(sort $(wildcard perf/bench_*.c))) \
 	$(sort $(wildcard $(BENCH_UV)))
+LEDGER_BENCHES := http_get http_flood http_probe http_hold ledger_plain \
+	$(if $(BENCH_UV),http_uv)
 
 R := $(BUILD)/release
 T := $(BUILD)/test$(if $(SAN),-$(SAN))
 
 LIBS := -luring
 SQLITE_LIBS := -lsqlite3
+POSTGRES_LIBS := -lpq
+LEDGER_LIBS := -lhttp_parser -ljansson
 CHECK_LIBS := -lcheck -lsubunit -lrt -lm
 # The test's own optimization: TSan and ASan want frames, gdb wants lines.
 T_FLAGS := -O1 -DEIDER_FAULTS -DEIDER_DEBUG_BUILD $(SAN_FLAGS)
@@ -61,14 +72,20 @@ T_OBJ = $(patsubst %.c,$(T)/%.o,$(1))
 TESTS := $(patsubst tests/%.c,$(T)/%,$(TEST_SRC))
 BENCHES := $(patsubst perf/%.c,$(R)/%,$(BENCH_SRC))
 
-.PHONY: all run demo check check-valgrind model bench tidy install clean programs \
-	tests benches
+.PHONY: all run demo check check-page check-valgrind model bench bench-ledger tidy \
+	install clean tests benches
 all: $(R)/libeider.a $(R)/libeider.so $(R)/libeider-sqlite.a \
-	$(R)/libeider-sqlite.so $(R)/eider
+	$(R)/libeider-sqlite.so $(R)/libeider-postgres.a $(R)/libeider-postgres.so \
+	$(R)/eider $(R)/ledger
 
 # --- the two commands, and their kin --------------------------------------
 
-run demo:
+run:
+	$(Q).ci/packages build
+	$(Q)$(MAKE) --no-print-directory $(R)/ledger
+	$(Q)$(R)/ledger $(LEDGER)
+
+demo:
 	$(Q).ci/packages build
 	$(Q)$(MAKE) --no-print-directory $(R)/eider
 	$(Q)$(R)/eider demo $(DEMO)
@@ -77,6 +94,11 @@ check:
 	$(Q).ci/packages build check
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)tests/run $(T)
+
+check-page:
+	$(Q).ci/packages build page
+	$(Q)$(MAKE) --no-print-directory $(R)/ledger
+	$(Q)tests/page/run $(R)/ledger
 
 check-valgrind:
 	$(Q).ci/packages build check valgrind
@@ -92,11 +114,17 @@ bench:
 	$(Q)$(MAKE) --no-print-directory benches
 	$(Q)perf/run $(R) $(BENCH)
 
+bench-ledger:
+	$(Q).ci/packages build bench
+	$(Q)$(MAKE) --no-print-directory $(R)/eider $(R)/ledger \
+		$(addprefix $(R)/,$(LEDGER_BENCHES))
+	$(Q)perf/ledger $(R) $(BENCH)
+
 tidy:
 	$(Q).ci/packages tidy
 	$(Q)tests/tidy
 
-tests: $(TESTS) $(T)/eider
+tests: $(TESTS) $(T)/eider $(T)/ledger
 benches: $(BENCHES)
 
 # --- the release build ----------------------------------------------------
@@ -108,6 +136,7 @@ $(R)/%.o: %.c
 
 $(R)/libeider.a: $(call R_OBJ,$(LIB_SRC))
 $(R)/libeider-sqlite.a: $(call R_OBJ,$(SQLITE_SRC))
+$(R)/libeider-postgres.a: $(call R_OBJ,$(POSTGRES_SRC))
 $(R)/%.a:
 	$(if $(Q),@echo "  AR       $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -119,16 +148,26 @@ $(R)/libeider.so: $(call R_OBJ,$(LIB_SRC)) src/eider.map
 		$(filter %.o,$^) $(LIBS) -o $@
 	$(Q)ln -sf libeider.so $@.0
 
-$(R)/libeider-sqlite.so: $(call R_OBJ,$(SQLITE_SRC)) src/eider.map $(R)/libeider.so
+$(R)/libeider-sqlite.so: $(call R_OBJ,$(SQLITE_SRC))
+$(R)/libeider-sqlite.so: ENGINE_LIBS := $(SQLITE_LIBS)
+$(R)/libeider-postgres.so: $(call R_OBJ,$(POSTGRES_SRC))
+$(R)/libeider-postgres.so: ENGINE_LIBS := $(POSTGRES_LIBS)
+$(R)/libeider-sqlite.so $(R)/libeider-postgres.so: src/eider.map $(R)/libeider.so
 	$(if $(Q),@echo "  LINK     $@")
-	$(Q)$(CC) -shared -pthread -Wl,-soname,libeider-sqlite.so.0 \
+	$(Q)$(CC) -shared -pthread -Wl,-soname,$(@F).0 \
 		-Wl,--version-script=src/eider.map $(LDFLAGS) \
-		$(filter %.o,$^) -L$(R) -leider $(SQLITE_LIBS) -o $@
-	$(Q)ln -sf libeider-sqlite.so $@.0
+		$(filter %.o,$^) -L$(R) -leider $(ENGINE_LIBS) -o $@
+	$(Q)ln -sf $(@F) $@.0
 
 $(R)/eider: $(call R_OBJ,$(EIDER_SRC)) $(R)/libeider-sqlite.a $(R)/libeider.a
 	$(if $(Q),@echo "  LINK     $@")
 	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) -o $@
+
+$(R)/ledger: $(call R_OBJ,$(LEDGER_SRC)) $(R)/libeider-sqlite.a \
+		$(R)/libeider-postgres.a $(R)/libeider.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(SQLITE_LIBS) $(POSTGRES_LIBS) \
+		$(LEDGER_LIBS) $(LIBS) -o $@
 
 # --- tests: the library with fault injection and assertions -----------------
 
@@ -137,16 +176,32 @@ $(T)/%.o: %.c
 	$(if $(Q),@echo "  CC       $< $(SAN)")
 	$(Q)$(CC) $(ALL_CFLAGS) $(T_FLAGS) -c $< -o $@
 
-$(T)/libeider.a: $(call T_OBJ,$(LIB_SRC) $(SQLITE_SRC))
+$(T)/libeider.a: $(call T_OBJ,$(LIB_SRC) $(SQLITE_SRC) $(POSTGRES_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(T)/eider: $(call T_OBJ,$(EIDER_SRC)) $(T)/libeider.a
-	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) -o $@
+T_LIBS = $(SQLITE_LIBS) $(POSTGRES_LIBS) $(LIBS)
 
-$(T)/test_%: $(T)/tests/test_%.o $(call T_OBJ,$(HARNESS_SRC)) $(T)/libeider.a
+$(T)/eider: $(call T_OBJ,$(EIDER_SRC)) $(T)/libeider.a
+	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(T_LIBS) -o $@
+
+$(T)/ledger: $(call T_OBJ,$(LEDGER_SRC)) $(T)/libeider.a
+	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(LEDGER_LIBS) $(T_LIBS) -o $@
+
+# The parts of the ledger, for tests of those.
+$(T)/libledger.a: $(call T_OBJ,$(filter-out %/ledger.c,$(LEDGER_SRC)))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(T)/libharness.a: $(call T_OBJ,$(HARNESS_SRC))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(T)/test_%: $(T)/tests/test_%.o $(T)/libharness.a $(T)/libledger.a $(T)/libeider.a
 	$(if $(Q),@echo "  LINK     $@")
-	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(SQLITE_LIBS) $(LIBS) \
+	$(Q)$(CC) -pthread $(SAN_FLAGS) $(LDFLAGS) $^ $(LEDGER_LIBS) $(T_LIBS) \
 		$(CHECK_LIBS) -o $@
+
+# What the assembler takes in, the compiler does not tell.
+$(R)/src/programs/ledger/page.o $(T)/src/programs/ledger/page.o: \
+	src/programs/ledger/page.html
 
 # --- benchmarks: against the library as it is installed ---------------------
 
@@ -155,6 +210,23 @@ $(R)/perf/libperf.a: $(call R_OBJ,$(BENCH_COMMON))
 $(R)/bench_%: $(R)/perf/bench_%.o $(R)/perf/libperf.a $(R)/libeider.a
 	$(if $(Q),@echo "  LINK     $@")
 	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(LIBS) -o $@
+
+$(R)/http_%: $(R)/perf/http/%.o $(R)/perf/http/client.o $(R)/perf/libperf.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ -o $@
+
+$(R)/http_uv: $(R)/perf/http/uv.o $(R)/perf/libperf.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ -luv -lhttp_parser -o $@
+
+# The ledger's SQL, and the engines that it names.
+$(R)/ledger_plain: $(R)/perf/http/plain.o $(R)/perf/http/plain_sqlite.o \
+		$(R)/perf/http/plain_postgres.o \
+		$(call R_OBJ,$(filter src/programs/ledger/engine%,$(LEDGER_SRC))) \
+		$(R)/perf/libperf.a $(R)/libeider-sqlite.a $(R)/libeider-postgres.a \
+		$(R)/libeider.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(SQLITE_LIBS) $(POSTGRES_LIBS) $(LIBS) -o $@
 
 $(R)/bench_uv_%: $(R)/perf/bench_uv_%.o $(R)/perf/libperf.a
 	$(if $(Q),@echo "  LINK     $@")
@@ -167,13 +239,12 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/eider
 	install -m 644 include/eider.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/eider/*.h $(DESTDIR)$(PREFIX)/include/eider
-	install -m 644 $(R)/libeider.a $(R)/libeider-sqlite.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(R)/libeider.so $(DESTDIR)$(PREFIX)/lib/libeider.so.0
-	install -m 755 $(R)/libeider-sqlite.so \
-		$(DESTDIR)$(PREFIX)/lib/libeider-sqlite.so.0
-	ln -sf libeider.so.0 $(DESTDIR)$(PREFIX)/lib/libeider.so
-	ln -sf libeider-sqlite.so.0 $(DESTDIR)$(PREFIX)/lib/libeider-sqlite.so
-	install -m 755 $(R)/eider $(DESTDIR)$(PREFIX)/bin
+	for l in libeider libeider-sqlite libeider-postgres; do \
+		install -m 644 $(R)/$$l.a $(DESTDIR)$(PREFIX)/lib && \
+		install -m 755 $(R)/$$l.so $(DESTDIR)$(PREFIX)/lib/$$l.so.0 && \
+		ln -sf $$l.so.0 $(DESTDIR)$(PREFIX)/lib/$$l.so || exit 1; \
+	done
+	install -m 755 $(R)/eider $(R)/ledger $(DESTDIR)$(PREFIX)/bin
 
 clean:
 	rm -rf $(BUILD)

@@ -485,6 +485,11 @@ START_TEST(a_pause_holds_nothing)
 }
 END_TEST
 
+static long atomic_sql_until(const char *text, int64_t ns)
+{
+	return eider_db_atomic_until(db, sql_body, (void *)text, eider_after(ns));
+}
+
 static long select_one_until(int64_t ns)
 {
 	return eider_db_atomic_until(db, sql_body, (void *)"SELECT 1",
@@ -509,10 +514,94 @@ START_TEST(a_deadline_bounds_the_wait)
 }
 END_TEST
 
+/* The engine would wait for the lock much longer. */
+static long impatient_fiber(void *arg)
+{
+	struct eider_fiber *holder = spawn_holder();
+
+	(void)arg;
+	ck_assert_int_eq(atomic_sql_until("INSERT INTO t VALUES (2)", 20 * HARNESS_MS),
+			 -ETIME);
+	ck_assert_int_eq(eider_db_call_until(db, run_sql,
+					     (void *)"INSERT INTO t VALUES (2)",
+					     eider_after(20 * HARNESS_MS)), -ETIME);
+	harness_add(&let_go, 1);
+	ck_assert_int_eq(eider_join(holder), 0);
+	ck_assert_int_eq(count_rows(), 1);
+	return 0;
+}
+
+START_TEST(a_deadline_ends_the_wait_for_a_lock)
+{
+	with_db(impatient_fiber, DB_OPTIONS(.busy_ns = 1000 * HARNESS_S));
+}
+END_TEST
+
+static long late_body(void *arg)
+{
+	long err = sql("INSERT INTO t VALUES (1)");
+
+	(void)arg;
+	if (!err)
+		nap(2 * HARNESS_S);
+	return err;
+}
+
+static long late_fiber(void *arg)
+{
+	ck_assert_int_eq(eider_db_atomic_until(db, late_body, arg,
+					       eider_after(HARNESS_S)), -ETIME);
+	ck_assert_int_eq(count_rows(), 0);
+	ck_assert_int_eq(eider_db_atomic_until(db, late_body, arg, eider_after(-1)),
+			 -ETIME);
+	return 0;
+}
+
+START_TEST(a_late_commit_is_none)
+{
+	with_db(late_fiber, NULL);
+}
+END_TEST
+
 /* --- cancelling ------------------------------------------------------------ */
 
 #define FOR_EVER "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL " \
 		 "SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+static long call_until(const char *text, int64_t ns)
+{
+	return eider_db_call_until(db, run_sql, (void *)text, eider_after(ns));
+}
+
+/* In a savepoint, in a transaction, and alone: the sooner deadline counts. */
+static long inner_until_body(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(call_until(FOR_EVER, 20 * HARNESS_MS), -ETIME);
+	ck_assert_int_eq(atomic_sql_until(FOR_EVER, 20 * HARNESS_MS), -ETIME);
+	ck_assert_int_eq(sql("INSERT INTO t VALUES (1)"), 0);
+	return call_until(FOR_EVER, 1000 * HARNESS_S);
+}
+
+static long until_fiber(void *arg)
+{
+	int64_t patience = (int64_t)(2 * HARNESS_S * harness_slow());
+
+	ck_assert_int_eq(call_until(FOR_EVER, 20 * HARNESS_MS), -ETIME);
+	ck_assert_int_eq(call_until("SELECT 7", -1), -ETIME);
+	ck_assert_int_eq(atomic_sql_until(FOR_EVER, 20 * HARNESS_MS), -ETIME);
+	ck_assert_int_eq(eider_db_atomic_until(db, inner_until_body, arg,
+					       eider_after(patience)), -ETIME);
+	ck_assert_int_eq(count_rows(), 0);
+	ck_assert_int_eq(call_until("SELECT 7", 1000 * HARNESS_S), 7);
+	return 0;
+}
+
+START_TEST(a_deadline_ends_a_statement)
+{
+	with_db(until_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
 
 static unsigned int started;
 
@@ -647,6 +736,9 @@ int main(void)
 	tcase_add_test(t, a_savepoint_is_not_repeated);
 	tcase_add_test(t, a_pause_holds_nothing);
 	tcase_add_test(t, a_deadline_bounds_the_wait);
+	tcase_add_test(t, a_deadline_ends_the_wait_for_a_lock);
+	tcase_add_test(t, a_deadline_ends_a_statement);
+	tcase_add_test(t, a_late_commit_is_none);
 
 	t = harness_case(s, "cancel");
 	tcase_add_test(t, cancelling_interrupts);

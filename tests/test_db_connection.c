@@ -317,6 +317,89 @@ START_TEST(a_failed_reopening_is_an_error)
 }
 END_TEST
 
+/* --- what a URL and a user add --------------------------------------------- */
+
+static long synchronous_fiber(void *arg)
+{
+	static const struct {
+		const char *parameters;
+		long level;
+	} table[] = {
+		{ "", 2 },
+		{ "?synchronous=full", 2 },
+		{ "?synchronous=normal", 1 },
+		{ "?synchronous=off", 0 },
+	};
+	struct eider_db *mine = db;
+
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		db = open_db_with("url.db", table[i].parameters, NULL);
+		ck_assert_int_eq(sql("PRAGMA synchronous"), table[i].level);
+		ck_assert_int_eq(eider_db_close(db), 0);
+	}
+	/* Of the same file. */
+	ck_assert_int_eq(access(harness_temp_file("url.db"), F_OK), 0);
+	db = mine;
+	return 0;
+}
+
+START_TEST(how_safe_a_commit_is)
+{
+	with_db(synchronous_fiber, NULL);
+}
+END_TEST
+
+static unsigned int prepared, released;
+
+static void release(void *statement)
+{
+	/* The connection is one still. */
+	ck_assert_ptr_eq(sqlite3_db_handle(statement), eider_db_handle(db));
+	ck_assert_int_eq(sqlite3_finalize(statement), SQLITE_OK);
+	released++;
+}
+
+static long use_prepared(void *arg)
+{
+	sqlite3_stmt *statement = eider_db_state(db);
+
+	(void)arg;
+	if (!statement) {
+		ck_assert_int_eq(sqlite3_prepare_v2(eider_db_handle(db), "SELECT 7", -1,
+						    &statement, NULL), SQLITE_OK);
+		eider_db_set_state(db, statement, release);
+		prepared++;
+	}
+	ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+	ck_assert_int_eq(sqlite3_column_int(statement, 0), 7);
+	sqlite3_reset(statement);
+	return 0;
+}
+
+static long state_fiber(void *arg)
+{
+	(void)arg;
+	ck_assert_ptr_null(eider_db_state(db));
+	eider_db_set_state(db, &prepared, NULL);	/* here it does nothing */
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(eider_db_call(db, use_prepared, NULL), 0);
+	ck_assert_uint_eq(prepared, 1);
+	move_file("test.db", "old.db");
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(eider_db_call(db, use_prepared, NULL), 0);
+	ck_assert_uint_eq(prepared, 2);
+	ck_assert_uint_eq(released, 1);
+	return 0;
+}
+
+START_TEST(state_is_of_a_connection)
+{
+	with_db(state_fiber, DB_OPTIONS(.connections_max = 1));
+	ck_assert_uint_eq(released, 2);
+}
+END_TEST
+
 /* --- closing --------------------------------------------------------------- */
 
 static long hold_fiber(void *arg)
@@ -543,6 +626,8 @@ int main(void)
 	tcase_add_test(t, a_lease_alone_is_no_transaction);
 	tcase_add_test(t, a_broken_connection_is_opened_anew);
 	tcase_add_test(t, a_failed_reopening_is_an_error);
+	tcase_add_test(t, how_safe_a_commit_is);
+	tcase_add_test(t, state_is_of_a_connection);
 
 	t = harness_case(s, "close");
 	tcase_add_test(t, an_open_transaction_is_busy);

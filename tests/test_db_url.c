@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 
 #include <eider/db.h>
 
+#include "db/url.h"
 #include "harness.h"
 
 static struct eider_executor *executor;
@@ -113,6 +115,89 @@ START_TEST(arguments_are_checked)
 }
 END_TEST
 
+START_TEST(parameters_are_checked)
+{
+	static const char *const bad[] = {
+		"sqlite:x?", "sqlite:x?synchronous", "sqlite:x?synchronous=",
+		"sqlite:x?synchronous=fast", "sqlite:x?synchronous=FULL",
+		"sqlite:x?sync=full", "sqlite:x?synchronous=full&y=z",
+	};
+
+	ck_assert_int_eq(open_url(bad[_i], NULL), -EINVAL);
+	ck_assert_int_lt(access("x", F_OK), 0);
+}
+END_TEST
+
+START_TEST(it_says_why)
+{
+	char why[300] = "untouched", url[300];
+	struct eider_db_options o = { .size = sizeof(o), .why = why };
+
+	/* No room is no wish. */
+	ck_assert_int_eq(open_url("mongodb:x", &o), -EPROTONOSUPPORT);
+	ck_assert_str_eq(why, "untouched");
+	o.why_size = sizeof(why);
+	ck_assert_int_eq(open_url("mongodb:x", &o), -EPROTONOSUPPORT);
+	ck_assert_str_eq(why, eider_strerror(-EPROTONOSUPPORT));
+	ck_assert_int_eq(open_url("sqlite:x?y", &o), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "synchronous"));
+	snprintf(url, sizeof(url), "sqlite:%s", harness_temp_file("no/such/file.db"));
+	ck_assert_int_eq(open_url(url, &o), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(why, "unable to open database file"));
+	ck_assert_int_eq(open_url("sqlite::memory:", &o), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "memory"));
+	snprintf(url, sizeof(url), "sqlite:%s", harness_temp_file("good.db"));
+	ck_assert_int_eq(open_url(url, &o), 0);
+	ck_assert_str_eq(why, "");
+	o.why_size = 5;
+	ck_assert_int_eq(open_url("sqlite:x?y", &o), -EINVAL);
+	ck_assert_uint_eq(strlen(why), 4);
+	o.why = NULL;
+	ck_assert_int_eq(open_url(url, &o), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_url_is_shown_without_its_password)
+{
+	static const char *const table[][2] = {
+		{ "sqlite:/tmp/x.db", "sqlite:/tmp/x.db" },
+		{ "sqlite:x.db?synchronous=off", "sqlite:x.db?synchronous=off" },
+		{ "sqlite:user:a@b", "sqlite:user:a@b" },
+		{ "postgresql://host/db", "postgresql://host/db" },
+		{ "postgresql://user@host:5432/db", "postgresql://user@host:5432/db" },
+		{ "postgresql://user:SECRET@host/db", "postgresql://user@host/db" },
+		{ "postgresql://user:@host/db", "postgresql://user@host/db" },
+		{ "postgresql://:SECRET@host/db", "postgresql://@host/db" },
+		{ "postgresql://u%40v:SECRET%40SECRET@h", "postgresql://u%40v@h" },
+		{ "postgresql://user:SEC@RET@host/db", "postgresql://user@host/db" },
+		{ "postgresql://user:SEC?RET@host/db", "postgresql://user@host/db" },
+		{ "postgresql://user:SECRET@a:1,b:2/d", "postgresql://user@a:1,b:2/d" },
+		{ "postgresql://u:SECRET@[::1]:2/db", "postgresql://u@[::1]:2/db" },
+		{ "postgresql://h/d?password=SECRET", "postgresql://h/d" },
+		{ "postgresql://h/d?a=b&password=SECRET", "postgresql://h/d?a=b" },
+		{ "postgresql://h/d?password=SECRET&a=b", "postgresql://h/d?a=b" },
+		{ "postgresql://h/d?a=b&PassWord=SECRET&c=d",
+		  "postgresql://h/d?a=b&c=d" },
+		{ "postgresql://h/d?pass%77ord=SECRET&a=b", "postgresql://h/d?a=b" },
+		{ "postgresql://h/d?sslpassword=SECRET&a=b", "postgresql://h/d?a=b" },
+		{ "postgresql://h/d?password", "postgresql://h/d" },
+		{ "postgresql://u:SECRET@/d?host=/tmp&password=SECRET",
+		  "postgresql://u@/d?host=/tmp" },
+		{ "postgresql://", "postgresql://" },
+		{ "postgresql://u:SECRET@", "postgresql://u@" },
+		{ "x:", "x:" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char *shown = eider__url_redact(table[i][0]);
+
+		ck_assert_str_eq(shown, table[i][1]);
+		free(shown);
+	}
+}
+END_TEST
+
 START_TEST(options_are_checked)
 {
 	static const struct eider_db_options bad[] = {
@@ -121,6 +206,9 @@ START_TEST(options_are_checked)
 		{ .size = sizeof(struct eider_db_options), .free_level = 101 },
 		{ .size = sizeof(struct eider_db_options), .busy_ns = -1 },
 		{ .size = sizeof(struct eider_db_options), .backoff_ns = -1 },
+		{ .size = sizeof(struct eider_db_options), .why_size = 1 },
+		{ .size = sizeof(struct eider_db_options),
+		  .isolation = (enum eider_db_isolation)3 },
 	};
 	char url[300];
 
@@ -258,7 +346,10 @@ int main(void)
 	tcase_add_test(t, a_url_is_complete);
 	tcase_add_test(t, memory_is_no_database);
 	tcase_add_test(t, arguments_are_checked);
-	tcase_add_loop_test(t, options_are_checked, 0, 5);
+	tcase_add_loop_test(t, options_are_checked, 0, 7);
+	tcase_add_loop_test(t, parameters_are_checked, 0, 7);
+	tcase_add_test(t, it_says_why);
+	tcase_add_test(t, a_url_is_shown_without_its_password);
 
 	t = harness_case(s, "file");
 	tcase_add_checked_fixture(t, make_executor, free_executor);

@@ -84,17 +84,26 @@ static inline struct eider_db_counts counts(void)
 	return n;
 }
 
-static inline struct eider_db *open_db(const char *name,
-				       const struct eider_db_options *o)
+/* With what stands behind the name in the URL. */
+static inline struct eider_db *open_db_with(const char *name, const char *parameters,
+					    const struct eider_db_options *o)
 {
 	struct eider_db *opened;
 	char url[300];
 	int err;
 
-	snprintf(url, sizeof(url), "sqlite:%s", harness_temp_file(name));
+	snprintf(url, sizeof(url), "sqlite:%s%s", harness_temp_file(name), parameters);
 	err = eider_db_open(executor, &eider_sqlite, url, o, &opened);
 	ck_assert_msg(!err, "open: %s", eider_strerror(err));
+	ck_assert_str_eq(eider_db_url(opened), url);
 	return opened;
+}
+
+/* A test is not about the disk, which may take seconds to sync for a commit. */
+static inline struct eider_db *open_db(const char *name,
+				       const struct eider_db_options *o)
+{
+	return open_db_with(name, "?synchronous=normal", o);
 }
 
 static inline long create(void *arg)

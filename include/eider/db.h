@@ -1,5 +1,5 @@
 /*
- * db.h - databases (libeider-sqlite)
+ * db.h - databases (libeider-sqlite, libeider-postgres)
  *
  * A database is opened from a URL and owns a transaction pool. Every thread of
  * that pool opens one connection when it starts and closes it when it stops: a
@@ -19,34 +19,19 @@
  *
  *	eider_db_atomic(database, transfer, &t);
  *
- * URLs		sqlite:PATH, a file, opened with a write-ahead log. Each database
- *		engine is a library of its own that the program links with.
+ * URLs, options and engines are in db_options.h.
  */
 #ifndef EIDER_DB_H
 #define EIDER_DB_H
 
 #include <eider/base.h>
+#include <eider/db_options.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct eider_db;
-struct eider_db_driver;
-
-struct eider_db_options {
-	size_t size;			/* sizeof(struct eider_db_options) */
-	unsigned int connections_max;	/* transaction threads; 16 */
-	unsigned int free_level;	/* as txn_pool.h; 50 */
-	int64_t busy_ns;		/* how long the engine itself may wait for a
-					   lock before it is a conflict; 100 ms */
-	unsigned int attempts_max;	/* of eider_db_atomic(); 10 */
-	int64_t backoff_ns;		/* first pause before a retry; doubles, with
-					   jitter, up to 100 times that; 1 ms */
-};
-
-/* The engines. Passing one to eider_db_open() links it in. */
-extern EIDER_API const struct eider_db_driver eider_sqlite;
 
 /*
  * [any] Open @url with @driver, whose scheme it must have. Connects once, so that
@@ -71,13 +56,20 @@ EIDER_API EIDER_MUST_CHECK int eider_db_open(struct eider_executor *executor,
  * pause, attempts_max times: so the body must be safe to repeat from its start.
  * A savepoint is not repeated; the conflict goes up to the transaction.
  *
+ * On PostgreSQL an error fails the whole transaction, or the savepoint that it is in:
+ * statements after it, and the commit, get the same error again.
+ *
  * Join the fibers that the body spawns before it returns: once the transaction has
  * ended they get -ESTALE. So do all after the engine ended it by itself (disk full,
  * interrupted). Two fibers of one transaction may not have savepoints open side by
  * side: -EBUSY.
  *
- * Also: -ETIME if no connection was free before @deadline; what eider_txn_enter()
- * returns; the engine's error if begin or commit fails.
+ * Also: -ETIME if no connection was free before @deadline, or if a statement ran into
+ * it: the engine is told (statement_timeout), the calls of the body inherit it. What
+ * eider_txn_enter() returns; the engine's error if begin or commit fails. A connection
+ * that is lost in the middle is -ENOTCONN, and a commit whose answer was lost may or
+ * may not have happened: a body that must not happen twice looks for its own traces
+ * first.
  */
 EIDER_API long eider_db_atomic_until(struct eider_db *db, eider_fn *body, void *arg,
 				     int64_t deadline);
@@ -87,21 +79,41 @@ EIDER_API long eider_db_atomic(struct eider_db *db, eider_fn *body, void *arg);
  * [fiber] Run fn(arg) as a job with a connection: in a transaction of @db on that
  * one's, else on any. A cancelled call interrupts the engine. A job that failed
  * on an engine error returns eider_db_error(), so that conflicts are known.
+ *
+ * Of a deadline (the sooner of this one and the transaction's) the engine is told:
+ * -ETIME, also if no connection was free before. Outside of a transaction, a
+ * connection found dead is opened anew; a call that lost it in the middle is not
+ * repeated: -ENOTCONN.
  */
+EIDER_API long eider_db_call_until(struct eider_db *db, eider_fn *fn, void *arg,
+				   int64_t deadline);
 EIDER_API long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg);
 
 /*
- * [job] of @db: the engine's own handle (sqlite3 *); NULL elsewhere. Between two
- * transactions, and two calls outside of one, it may change.
+ * [job] of @db: the engine's own handle (sqlite3 *, PGconn *); NULL elsewhere. Between
+ * two transactions, and two calls outside of one, it may change.
  */
 EIDER_API void *eider_db_handle(struct eider_db *db);
 
 /*
  * [job] of @db: the engine's last error on this connection as -errno: -EAGAIN a
- * conflict, -EEXIST a constraint, -ECANCELED interrupted, -ENOSPC, -EROFS, -EIO,
- * ...; 0 if there was none.
+ * conflict, -EEXIST a constraint, -ECANCELED interrupted, -ETIME out of time,
+ * -ENOTCONN the connection is lost, -ECONNREFUSED the server has too many, -ENOSPC,
+ * -EROFS, -EIO, ...; 0 if there was none.
  */
 EIDER_API long eider_db_error(struct eider_db *db);
+
+/*
+ * [job] of @db: a value of the job's own for this connection, such as its prepared
+ * statements: gone, through @release, when the connection is closed, so that a new
+ * one starts with NULL. One for each connection.
+ */
+EIDER_API void *eider_db_state(struct eider_db *db);
+EIDER_API void eider_db_set_state(struct eider_db *db, void *state,
+				  void (*release)(void *state));
+
+/* [any] The URL without its password; valid as long as @db. */
+EIDER_API const char *eider_db_url(struct eider_db *db);
 
 /*
  * [any] How often eider_db_atomic() committed and rolled back, each transaction once

@@ -1,5 +1,6 @@
 /*
- * connection.c - one connection for each transaction thread
+ * connection.c - one connection for each transaction thread, and what begins and ends
+ * there
  *
  *	thread_start      lease_start          jobs          lease_stop   thread_stop
  *	    open  ------>    ping     ----->  use it  ---->   reset  ---->   close
@@ -20,6 +21,10 @@
  *
  *  C1  depth > 0 only within a lease.
  *  C2  between leases no transaction is open on it.
+ *  C3  what a user keeps for it (state) goes before it does.
+ *  C4  a transaction never goes on, on another connection: who had one on a connection
+ *	that is lost gets -ENOTCONN until his lease ends, also if he began it himself
+ *	(manual).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,23 +56,40 @@ static void count_connection(struct eider_db *db)
 
 static long connect_it(struct eider__connection *c)
 {
-	long err = c->db->driver->open(c->db->url, c->db->busy_ns, &c->at);
+	long err = c->db->driver->open(&c->db->settings, &c->at);
 
 	if (err < 0)
 		return err;
 	c->depth = 0;
+	c->deadline = EIDER_NEVER;
 	c->broken = false;
 	count_connection(c->db);
 	return 0;
+}
+
+/* C3: while it is still one, so that statements can be dropped properly. */
+static void drop_state(struct eider__connection *c)
+{
+	if (c->state && c->release_state)
+		c->release_state(c->state);
+	c->state = NULL;
+	c->release_state = NULL;
 }
 
 static void disconnect(struct eider__connection *c)
 {
 	if (!c->at)
 		return;
+	drop_state(c);
 	c->db->driver->close(c->at);
 	c->at = NULL;
 	atomic_fetch_sub(&c->db->connections, 1);
+}
+
+long eider__connection_reopen(struct eider__connection *c)
+{
+	disconnect(c);
+	return connect_it(c);
 }
 
 /* Nobody uses it, nobody can be about to interrupt it. */
@@ -75,14 +97,16 @@ static long look_after(struct eider__connection *c)
 {
 	if (c->at && !c->broken && c->db->driver->ping(c->at) >= 0)
 		return 0;
-	disconnect(c);
-	return connect_it(c);
+	return eider__connection_reopen(c);
 }
 
 long eider__connection_ready(struct eider__connection *c)
 {
 	if (c->ended)
 		return -ESTALE;
+	/* What was lost with it must not go on, in part, on another. */
+	if ((c->depth || c->manual) && c->db->driver->is_lost(c->at))
+		return -ENOTCONN;
 	if (c->depth)
 		return !c->broken && c->db->driver->in_transaction(c->at) ?
 			       0 : -ESTALE;
@@ -91,14 +115,135 @@ long eider__connection_ready(struct eider__connection *c)
 	return look_after(c);
 }
 
+void eider__connection_used(struct eider__connection *c)
+{
+	const struct eider_db_driver *driver = c->db->driver;
+
+	if (driver->is_lost(c->at))
+		c->broken = true;
+	else if (!c->depth)
+		c->manual = eider_txn_id() && driver->in_transaction(c->at);
+}
+
 void eider__connection_reset(struct eider__connection *c)
 {
 	const struct eider_db_driver *driver = c->db->driver;
 
 	c->depth = 0;
+	c->deadline = EIDER_NEVER;
+	c->manual = false;
 	if (c->at && driver->in_transaction(c->at) && driver->rollback(c->at) < 0)
 		c->broken = true;
 }
+
+/*
+ * A connection may have died since somebody looked at it. If nothing was done with it
+ * yet, another one is as good.
+ */
+bool eider__connection_may_reopen(const struct eider__connection *c)
+{
+	return !c->depth && !c->manual && c->db->driver->is_lost(c->at);
+}
+
+/* --- levels of a transaction ----------------------------------------------- */
+
+static long begin_on(struct eider__level *l, struct eider__connection *c)
+{
+	const struct eider_db_driver *driver = l->db->driver;
+	long err;
+
+	if (c->depth)
+		return driver->savepoint(c->at, c->depth);
+	err = driver->begin(c->at, l->deadline);
+	if (err < 0 && eider__connection_may_reopen(c)) {
+		err = eider__connection_reopen(c);
+		if (!err)
+			err = driver->begin(c->at, l->deadline);
+	}
+	return err;
+}
+
+long eider__level_begin(void *arg)
+{
+	struct eider__level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	long err = c ? eider__connection_ready(c) : -ESTALE;
+
+	if (err < 0)
+		return err;
+	l->depth = c->depth;
+	l->outer_deadline = c->deadline;
+	l->deadline = eider__sooner(l->deadline, c->deadline);
+	err = eider__has_passed(l->deadline) ? -ETIME : begin_on(l, c);
+	if (err < 0) {
+		if (c->at)
+			eider__connection_used(c);
+		return err;
+	}
+	c->depth++;
+	c->deadline = l->deadline;
+	return err;
+}
+
+/* T4, see transaction.c. */
+static void end_level(struct eider__connection *c, const struct eider__level *l)
+{
+	c->depth = l->depth;
+	c->deadline = l->outer_deadline;
+	c->ended = !l->depth && l->alone;
+}
+
+static long commit_on(struct eider__level *l, struct eider__connection *c)
+{
+	const struct eider_db_driver *driver = l->db->driver;
+
+	/* Who waited for it does so no more. */
+	if (eider__has_passed(l->deadline))
+		return -ETIME;
+	return l->depth ? driver->release(c->at, l->depth) :
+			  driver->commit(c->at, l->deadline);
+}
+
+long eider__level_commit(void *arg)
+{
+	struct eider__level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	long err;
+
+	if (!c || c->depth <= l->depth)
+		return -ESTALE;
+	if (c->depth > l->depth + 1)
+		return -EBUSY;
+	err = eider__connection_ready(c);
+	if (!err)
+		err = commit_on(l, c);
+	if (err >= 0)
+		end_level(c, l);
+	eider__connection_used(c);
+	return err;
+}
+
+/* An inner level that cannot be undone alone takes all of it along. */
+long eider__level_roll_back(void *arg)
+{
+	struct eider__level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	const struct eider_db_driver *driver = l->db->driver;
+
+	l->rolled_back = true;
+	if (!c || c->depth <= l->depth)
+		return 0;
+	end_level(c, l);
+	if (!driver->in_transaction(c->at))
+		return 0;
+	if (l->depth && driver->rollback_to(c->at, l->depth) >= 0)
+		return 0;
+	if (driver->rollback(c->at) < 0)
+		c->broken = true;
+	return 0;
+}
+
+/* --- hooks ----------------------------------------------------------------- */
 
 static void drop_connection(struct eider__connection *c)
 {
@@ -174,4 +319,22 @@ long eider_db_error(struct eider_db *db)
 	if (!c)
 		return -EPERM;
 	return c->at ? db->driver->error(c->at) : 0;
+}
+
+void *eider_db_state(struct eider_db *db)
+{
+	struct eider__connection *c = eider__connection_here(db);
+
+	return c ? c->state : NULL;
+}
+
+/* Replacing one releases nothing: it is the caller's, who could ask for it. */
+void eider_db_set_state(struct eider_db *db, void *state, void (*release)(void *state))
+{
+	struct eider__connection *c = eider__connection_here(db);
+
+	if (!c || !c->at)
+		return;
+	c->state = state;
+	c->release_state = release;
 }

@@ -12,6 +12,7 @@
  * is about to start holds none yet, hence wait_for_threads().
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 #include <eider/io.h>
 
 #include "db.h"
+#include "url.h"
 
 static const struct eider_db_options defaults = {
 	.connections_max = 16,
@@ -37,7 +39,8 @@ void eider__db_put(struct eider_db *db)
 {
 	if (atomic_fetch_sub(&db->refs, 1) > 1)
 		return;
-	free(db->url);
+	free(db->public_url);
+	free((char *)db->settings.url);
 	free(db);
 }
 
@@ -49,7 +52,9 @@ static int complete_options(const struct eider_db_options *given,
 	if (!given)
 		return 0;
 	if (given->size != sizeof(*given) || given->free_level > 100 ||
-	    given->busy_ns < 0 || given->backoff_ns < 0)
+	    given->busy_ns < 0 || given->backoff_ns < 0 ||
+	    (unsigned int)given->isolation > EIDER_DB_READ_COMMITTED ||
+	    (given->why_size && !given->why))
 		return -EINVAL;
 	if (given->connections_max)
 		o->connections_max = given->connections_max;
@@ -61,19 +66,22 @@ static int complete_options(const struct eider_db_options *given,
 		o->attempts_max = given->attempts_max;
 	if (given->backoff_ns)
 		o->backoff_ns = given->backoff_ns;
+	o->name = given->name;
+	o->isolation = given->isolation;
+	o->why = given->why_size ? given->why : NULL;
+	o->why_size = given->why_size;
 	return 0;
 }
 
-/* "scheme:something", with the driver's scheme. */
+/* "scheme:something", with one of the driver's schemes. */
 static int check_url(const struct eider_db_driver *driver, const char *url)
 {
 	size_t len = strcspn(url, ":");
 
 	if (!len || !url[len] || !url[len + 1])
 		return -EINVAL;
-	if (strlen(driver->scheme) != len || strncmp(url, driver->scheme, len))
-		return -EPROTONOSUPPORT;
-	return 0;
+	return eider__url_has_scheme(url, driver->scheme) ||
+	       eider__url_has_scheme(url, driver->alias) ? 0 : -EPROTONOSUPPORT;
 }
 
 static struct eider_db *make_db(const struct eider_db_driver *driver,
@@ -85,11 +93,15 @@ static struct eider_db *make_db(const struct eider_db_driver *driver,
 		return NULL;
 	db->refs = 1;
 	db->driver = driver;
-	db->busy_ns = o->busy_ns;
+	db->settings.busy_ns = o->busy_ns;
+	db->settings.isolation = o->isolation;
+	db->settings.why = o->why;
+	db->settings.why_size = o->why_size;
 	db->backoff_ns = o->backoff_ns;
 	db->attempts_max = o->attempts_max;
-	db->url = strdup(url);
-	if (db->url)
+	db->settings.url = strdup(url);
+	db->public_url = eider__url_redact(url);
+	if (db->settings.url && db->public_url)
 		return db;
 	eider__db_put(db);
 	return NULL;
@@ -100,7 +112,7 @@ static int make_pool(struct eider_executor *executor, struct eider_db *db,
 {
 	struct eider_txn_pool_options p = {
 		.size = sizeof(p),
-		.name = db->driver->scheme,
+		.name = o->name ? o->name : db->driver->scheme,
 		.threads_max = o->connections_max,
 		.free_level = o->free_level,
 		.hooks = eider__connection_hooks,
@@ -110,36 +122,36 @@ static int make_pool(struct eider_executor *executor, struct eider_db *db,
 	return eider_txn_pool_new(executor, &p, &db->pool);
 }
 
-/* The first connection: what is wrong with the URL shows here. */
+/*
+ * The first connection: what is wrong with the URL shows here. Threads that start
+ * later must not write to @why, which is the caller's.
+ */
 static int connect_once(struct eider_db *db)
 {
 	struct eider_thread *thread;
 	int err = eider_txn_pool_get_thread(db->pool, 0, &thread);
 
-	if (!err)
-		eider_txn_pool_put_thread(db->pool, thread);
-	return err;
-}
-
-int eider_db_open(struct eider_executor *executor,
-		  const struct eider_db_driver *driver, const char *url,
-		  const struct eider_db_options *options, struct eider_db **ret_db)
-{
-	struct eider_db_options o;
-	struct eider_db *db;
-	int err;
-
-	if (!executor || !driver || !url || !ret_db)
-		return -EINVAL;
-	err = complete_options(options, &o);
-	if (!err)
-		err = check_url(driver, url);
 	if (err < 0)
 		return err;
-	db = make_db(driver, url, &o);
+	db->settings.why = NULL;
+	db->settings.why_size = 0;
+	eider_txn_pool_put_thread(db->pool, thread);
+	return 0;
+}
+
+static int open_db(struct eider_executor *executor,
+		   const struct eider_db_driver *driver, const char *url,
+		   const struct eider_db_options *o, struct eider_db **ret_db)
+{
+	struct eider_db *db;
+	int err = check_url(driver, url);
+
+	if (err < 0)
+		return err;
+	db = make_db(driver, url, o);
 	if (!db)
 		return -ENOMEM;
-	err = make_pool(executor, db, &o);
+	err = make_pool(executor, db, o);
 	if (!err)
 		err = connect_once(db);
 	if (err < 0) {
@@ -149,6 +161,27 @@ int eider_db_open(struct eider_executor *executor,
 	}
 	*ret_db = db;
 	return 0;
+}
+
+int eider_db_open(struct eider_executor *executor,
+		  const struct eider_db_driver *driver, const char *url,
+		  const struct eider_db_options *options, struct eider_db **ret_db)
+{
+	struct eider_db_options o;
+	int err;
+
+	if (!executor || !driver || !url || !ret_db)
+		return -EINVAL;
+	err = complete_options(options, &o);
+	if (err < 0)
+		return err;
+	if (o.why)
+		*o.why = 0;
+	err = open_db(executor, driver, url, &o, ret_db);
+	/* The engine was not asked, or is at a loss for words. */
+	if (err < 0 && o.why && !*o.why)
+		snprintf(o.why, o.why_size, "%s", eider_strerror(err));
+	return err;
 }
 
 static bool is_used(struct eider_db *db)
@@ -200,6 +233,11 @@ void eider_db_count(struct eider_db *db, struct eider_db_counts *ret_counts)
 	ret_counts->retried = atomic_load(&db->retried);
 	ret_counts->connections = atomic_load(&db->connections);
 	ret_counts->connections_peak = atomic_load(&db->connections_peak);
+}
+
+const char *eider_db_url(struct eider_db *db)
+{
+	return db->public_url;
 }
 
 struct eider_txn_pool *eider_db_pool(struct eider_db *db)

@@ -14,8 +14,8 @@ struct eider_db {
 	/* Constant after eider_db_open(). */
 	const struct eider_db_driver *driver;
 	struct eider_txn_pool *pool;
-	char *url;
-	int64_t busy_ns;
+	char *public_url;		/* without its password */
+	struct eider_db_settings settings;	/* the url is ours */
 	int64_t backoff_ns;
 	unsigned int attempts_max;
 
@@ -35,9 +35,23 @@ struct eider__connection {
 	/* Its own thread only. */
 	struct eider_db *db;
 	void *at;			/* the driver's; NULL: not connected */
+	void *state;			/* the user's */
+	void (*release_state)(void *state);
+	int64_t deadline;		/* of the transaction, or its savepoint */
 	unsigned int depth;		/* of transactions: 0 none, 2 a savepoint */
 	bool ended;			/* the transaction the lease was made for */
 	bool broken;			/* to be opened anew */
+	bool manual;			/* in a transaction that we did not begin */
+};
+
+/* One level of a transaction: a job's argument, on the stack of the fiber. */
+struct eider__level {
+	struct eider_db *db;
+	int64_t deadline;
+	int64_t outer_deadline;	/* to be restored */
+	unsigned int depth;	/* where it began; 0 is the transaction itself */
+	bool alone;		/* the lease is for this, and ends with it */
+	bool rolled_back;
 };
 
 /* Whoever may still touch @db holds one; the last to let go frees it. [any] */
@@ -51,12 +65,39 @@ extern const struct eider_txn_hooks eider__connection_hooks;
 struct eider__connection *eider__connection_here(struct eider_db *db);
 
 /*
- * [job] Make sure that @c can be used: 0; -ESTALE if its transaction is gone; or
- * what opening it said.
+ * [job] Make sure that @c can be used: 0; -ESTALE if its transaction is gone,
+ * -ENOTCONN if that is because the connection is; or what opening it said.
  */
 long eider__connection_ready(struct eider__connection *c);
 
+/* [job] The same for one that was just found lost, and has no transaction. */
+long eider__connection_reopen(struct eider__connection *c);
+
+/* [job] Something was done with it: see whether it is still there. */
+void eider__connection_used(struct eider__connection *c);
+
 /* [job] No transaction is open on it afterwards. */
 void eider__connection_reset(struct eider__connection *c);
+
+/*
+ * [job] May it be opened anew, since nothing was done with it? A connection may have
+ * died after somebody looked at it.
+ */
+bool eider__connection_may_reopen(const struct eider__connection *c);
+
+/* [job] One level of a transaction: eider_fn's of a struct eider__level. */
+long eider__level_begin(void *arg);
+long eider__level_commit(void *arg);
+long eider__level_roll_back(void *arg);
+
+static inline int64_t eider__sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline bool eider__has_passed(int64_t deadline)
+{
+	return deadline != EIDER_NEVER && eider_now() >= deadline;
+}
 
 #endif

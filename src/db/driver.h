@@ -7,42 +7,59 @@
  *
  * Codes	What a driver says matters: -EAGAIN, and only that, is a conflict
  *		with another transaction, which is worth another try from the
- *		start. -EEXIST is a constraint, -ECANCELED an interruption.
+ *		start. -EEXIST is a constraint, -ECANCELED an interruption, -ETIME
+ *		a deadline, -ENOTCONN a connection that is lost or cannot be made.
  *
  * Ended	An engine may end a transaction by itself (disk full, deadlock,
  *		interruption), or leave it open and useless. in_transaction() says
- *		which: false, and nothing must be done in its name any more.
+ *		which: false, and nothing must be done in its name any more. One
+ *		that is open and useless refuses its statements itself, and its
+ *		commit with the error that made it so.
  *
  * Scoping	Savepoints are numbered by their depth, 1 the outermost, and end
  *		in the reverse order.
  *
- * PostgreSQL, when it comes: scheme "postgresql"; a connection is a PGconn;
- * ping is PQstatus(); SQLSTATE 40001 and 40P01 are -EAGAIN, class 23 -EEXIST, 57014
- * -ECANCELED; in_transaction() is PQtransactionStatus() other than IDLE; the URL is
- * libpq's own. Its PQcancel() makes a connection and waits: interrupt() may not, so
- * it has to hand that to a thread.
+ * Uses		What a user does with the handle happens between start_use() and
+ *		end_use(): only there can it be interrupted. What the driver does by
+ *		itself never is.
+ *
+ * Secrets	A URL may have a password in it: what a driver writes to @why has
+ *		not.
  */
 #ifndef EIDER_DB_DRIVER_H
 #define EIDER_DB_DRIVER_H
 
 #include <eider/db.h>
 
+/* What a connection is made from. */
+struct eider_db_settings {
+	const char *url;		/* with the driver's scheme, or its alias */
+	int64_t busy_ns;		/* how long the engine may wait for a lock
+					   by itself */
+	enum eider_db_isolation isolation;
+	char *why;			/* for words if it fails: why_size bytes, an
+					   empty string; NULL if nobody asks */
+	size_t why_size;
+};
+
 struct eider_db_driver {
 	const char *scheme;		/* what stands before the ':' of a URL */
+	const char *alias;		/* what may stand there as well; or NULL */
 
-	/*
-	 * Connect. @url has the driver's scheme. @busy_ns: how long the engine may
-	 * wait for a lock by itself. -EINVAL if the rest of the URL makes no sense.
-	 */
-	long (*open)(const char *url, int64_t busy_ns, void **ret_connection);
+	/* Connect. -EINVAL if the rest of the URL makes no sense. */
+	long (*open)(const struct eider_db_settings *settings,
+		     void **ret_connection);
 	/* Also ends what is open on it. Cannot fail. */
 	void (*close)(void *connection);
 	/* Is it still good for anything? < 0: it will be closed and opened again. */
 	long (*ping)(void *connection);
+	/* Was it seen to be lost? Does not look. */
+	bool (*is_lost)(void *connection);
 
-	long (*begin)(void *connection);
-	long (*commit)(void *connection);
-	/* 0 also if the engine has done it already. */
+	/* Until @deadline, and then -ETIME; it holds for savepoints and uses too. */
+	long (*begin)(void *connection, int64_t deadline);
+	long (*commit)(void *connection, int64_t deadline);
+	/* 0 also if the engine has done it already. Knows no deadline. */
 	long (*rollback)(void *connection);
 	bool (*in_transaction)(void *connection);
 
@@ -52,13 +69,18 @@ struct eider_db_driver {
 	/* Undo what was done since, and forget the savepoint. */
 	long (*rollback_to)(void *connection, unsigned int depth);
 
+	/* In a transaction or not; @deadline may be sooner than the transaction's. */
+	long (*start_use)(void *connection, int64_t deadline);
+	void (*end_use)(void *connection);
+
 	/* The last error on it, as -errno; 0 if the last call went well. */
 	long (*error)(void *connection);
 	/* What users call the connection: sqlite3 *, PGconn *. */
 	void *(*handle)(void *connection);
 	/*
-	 * From another thread, while a function uses the connection: have it return
-	 * early. Must not block. May come too early or too late: does nothing then.
+	 * From another thread, while the connection is not being closed: have the
+	 * function that uses it return early. Must not block. May come too early or
+	 * too late: does nothing then.
 	 */
 	void (*interrupt)(void *connection);
 };

@@ -5,12 +5,12 @@
  * one writer at a time. A database that has its log keeps it: asking for it again,
  * on each connection, costs a look.
  *
- * synchronous = NORMAL. With a log, a commit survives the death of the process at
- * once, and that of the machine from the next checkpoint on: a power cut may take
- * the newest commits back, each as a whole, and never leaves one in part. FULL, the
- * engine's default, buys these with an fsync() for each commit, some milliseconds
- * on most disks, during which nobody else can write. A program that has to have it
- * changes the line in set_up().
+ * synchronous, a parameter of the URL. FULL, if nothing is said: a commit is on the
+ * disk before it is answered, by an fsync() that takes some milliseconds on most
+ * disks, during which nobody else can write. NORMAL: with a log, a commit survives the
+ * death of the process at once, and that of the machine from the next checkpoint on: a
+ * power cut may take the newest commits back, each as a whole, and never leaves one in
+ * part. OFF: a power cut may leave anything.
  *
  * BEGIN IMMEDIATE. A transaction that reads first cannot write any more if somebody
  * else wrote in between (SQLITE_BUSY_SNAPSHOT), and no waiting helps. Taking the
@@ -23,7 +23,8 @@
  *
  * Interrupting. sqlite3_interrupt() ends what runs, and is forgotten if nothing
  * does: between two statements, or while waiting for a lock. So both the engine's
- * virtual machine and the wait ask eider_cancelled() as well.
+ * virtual machine and the wait ask eider_cancelled() as well. The deadline they know
+ * themselves.
  *
  * A connection has no mutex (SQLITE_OPEN_NOMUTEX): its own thread alone uses it.
  * sqlite3_interrupt() is allowed from others as long as it is not being closed.
@@ -31,6 +32,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -47,6 +49,7 @@ struct connection {
 	sqlite3 *db;
 	int64_t busy_ns;
 	int64_t busy_until;		/* of the wait under way */
+	int64_t deadline;		/* of what is under way, or EIDER_NEVER */
 };
 
 /* --- errors ---------------------------------------------------------------- */
@@ -89,11 +92,24 @@ static long classify(sqlite3 *db, int extended)
 	return -EIO;
 }
 
+static bool is_late(const struct connection *c)
+{
+	return c->deadline != EIDER_NEVER && eider_now() >= c->deadline;
+}
+
+/* The same, and whose fault it is that it was not waited for. */
+static long explain(const struct connection *c, int extended)
+{
+	long err = classify(c->db, extended);
+
+	return (err == -EAGAIN || err == -ECANCELED) && is_late(c) ? -ETIME : err;
+}
+
 static long last_error(void *connection)
 {
 	struct connection *c = connection;
 
-	return classify(c->db, sqlite3_extended_errcode(c->db));
+	return explain(c, sqlite3_extended_errcode(c->db));
 }
 
 static long execute(void *connection, const char *sql)
@@ -101,7 +117,7 @@ static long execute(void *connection, const char *sql)
 	struct connection *c = connection;
 	int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? 0 : classify(c->db, rc);
+	return rc == SQLITE_OK ? 0 : explain(c, rc);
 }
 
 /* --- waiting, and being asked to stop -------------------------------------- */
@@ -114,7 +130,7 @@ static int wait_for_lock(void *connection, int tries)
 
 	if (!tries)
 		c->busy_until = eider_after(c->busy_ns);
-	if (eider_cancelled() || eider_now() >= c->busy_until)
+	if (eider_cancelled() || is_late(c) || eider_now() >= c->busy_until)
 		return 0;
 	nanosleep(&ts, NULL);
 	return 1;
@@ -122,8 +138,7 @@ static int wait_for_lock(void *connection, int tries)
 
 static int ask_to_stop(void *connection)
 {
-	(void)connection;
-	return eider_cancelled();
+	return eider_cancelled() || is_late(connection);
 }
 
 static void interrupt(void *connection)
@@ -144,17 +159,22 @@ static void close_connection(void *connection)
 	sqlite3_free(c);
 }
 
-static long set_up(struct connection *c)
+static long set_up(struct connection *c, const char *synchronous)
 {
+	char sql[128];
+
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_handler(c->db, wait_for_lock, c);
 	sqlite3_progress_handler(c->db, PROGRESS_STEPS, ask_to_stop, c);
-	return execute(c, "PRAGMA journal_mode = WAL;"
-			  "PRAGMA synchronous = NORMAL;"
-			  "PRAGMA foreign_keys = ON");
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA journal_mode = WAL;"
+		 "PRAGMA synchronous = %s;"
+		 "PRAGMA foreign_keys = ON", synchronous);
+	return execute(c, sql);
 }
 
-static long connect_to(struct connection *c, const char *path)
+static long connect_to(struct connection *c, const char *path,
+		       const char *synchronous)
 {
 	int rc = sqlite3_open_v2(path, &c->db,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
@@ -169,10 +189,66 @@ static long connect_to(struct connection *c, const char *path)
 	file = sqlite3_db_filename(c->db, "main");
 	if (!file || !*file)
 		return -EINVAL;
-	return set_up(c);
+	return set_up(c, synchronous);
 }
 
-static long open_connection(const char *url, int64_t busy_ns, void **ret_connection)
+static void explain_url(const struct eider_db_settings *s, const char *what)
+{
+	if (s->why)
+		snprintf(s->why, s->why_size, "%s", what);
+}
+
+static void explain_failure(const struct eider_db_settings *s, struct connection *c,
+			    long err)
+{
+	/* It may have been opened well, and still be of no use. */
+	if (s->why && c->db && sqlite3_errcode(c->db) != SQLITE_OK)
+		snprintf(s->why, s->why_size, "%s (%s)", sqlite3_errmsg(c->db),
+			 strerrordesc_np((int)-err));
+	else if (err == -EINVAL)
+		explain_url(s, "a database in memory cannot be shared");
+}
+
+/* What is behind the '?'. */
+static long read_parameters(const struct eider_db_settings *s, const char *text,
+			    const char **ret_synchronous)
+{
+	static const char *const levels[] = { "full", "normal", "off" };
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (!strncmp(text, "synchronous=", 12) &&
+		    !strcmp(text + 12, levels[i])) {
+			*ret_synchronous = levels[i];
+			return 0;
+		}
+	}
+	explain_url(s, "behind the '?' may be synchronous=full, normal or off");
+	return -EINVAL;
+}
+
+static long connect_by(struct connection *c, const struct eider_db_settings *s)
+{
+	const char *path = s->url + SCHEME_LEN, *query = strchr(path, '?');
+	const char *synchronous = "full";
+	char *copy;
+	long err = 0;
+
+	if (query)
+		err = read_parameters(s, query + 1, &synchronous);
+	if (err < 0)
+		return err;
+	copy = strndup(path, query ? (size_t)(query - path) : strlen(path));
+	if (!copy)
+		return -ENOMEM;
+	err = connect_to(c, copy, synchronous);
+	free(copy);
+	if (err < 0)
+		explain_failure(s, c, err);
+	return err;
+}
+
+static long open_connection(const struct eider_db_settings *settings,
+			    void **ret_connection)
 {
 	struct connection *c = sqlite3_malloc(sizeof(*c));
 	long err;
@@ -180,8 +256,9 @@ static long open_connection(const char *url, int64_t busy_ns, void **ret_connect
 	if (!c)
 		return -ENOMEM;
 	memset(c, 0, sizeof(*c));
-	c->busy_ns = busy_ns;
-	err = connect_to(c, url + SCHEME_LEN);
+	c->busy_ns = settings->busy_ns;
+	c->deadline = EIDER_NEVER;
+	err = connect_by(c, settings);
 	if (err < 0) {
 		close_connection(c);
 		return err;
@@ -200,6 +277,12 @@ static long ping(void *connection)
 	return rc == SQLITE_OK && !moved ? 0 : -ESTALE;
 }
 
+static bool is_lost(void *connection)
+{
+	(void)connection;
+	return false;
+}
+
 static void *handle(void *connection)
 {
 	struct connection *c = connection;
@@ -209,14 +292,39 @@ static void *handle(void *connection)
 
 /* --- transactions ---------------------------------------------------------- */
 
-static long begin(void *connection)
+static long execute_until(struct connection *c, const char *sql, int64_t deadline)
 {
-	return execute(connection, "BEGIN IMMEDIATE");
+	long err;
+
+	c->deadline = deadline;
+	err = execute(c, sql);
+	c->deadline = EIDER_NEVER;
+	return err;
 }
 
-static long commit(void *connection)
+static long begin(void *connection, int64_t deadline)
 {
-	return execute(connection, "COMMIT");
+	return execute_until(connection, "BEGIN IMMEDIATE", deadline);
+}
+
+static long commit(void *connection, int64_t deadline)
+{
+	return execute_until(connection, "COMMIT", deadline);
+}
+
+static long start_use(void *connection, int64_t deadline)
+{
+	struct connection *c = connection;
+
+	c->deadline = deadline;
+	return 0;
+}
+
+static void end_use(void *connection)
+{
+	struct connection *c = connection;
+
+	c->deadline = EIDER_NEVER;
 }
 
 static bool in_transaction(void *connection)
@@ -260,6 +368,7 @@ const struct eider_db_driver eider_sqlite = {
 	.open = open_connection,
 	.close = close_connection,
 	.ping = ping,
+	.is_lost = is_lost,
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,
@@ -267,6 +376,8 @@ const struct eider_db_driver eider_sqlite = {
 	.savepoint = savepoint,
 	.release = release,
 	.rollback_to = rollback_to,
+	.start_use = start_use,
+	.end_use = end_use,
 	.error = last_error,
 	.handle = handle,
 	.interrupt = interrupt,

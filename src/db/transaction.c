@@ -28,15 +28,21 @@
  * does it.
  *
  * Interrupting. The hook runs on the loop, and finds the connection in the call once
- * the call's function may use it. It may come between two statements: engines
- * forget it then, which a driver makes good by asking eider_cancelled().
+ * the call's function may use it; if it came before, the function is not run. It may
+ * come between two statements: engines forget it then, which a driver makes good by
+ * asking eider_cancelled(), or by interrupting again as long as the use lasts.
+ *
+ * Deadlines. The connection's thread knows that of its transaction, or savepoint, and
+ * gives the driver the sooner one of it and the call's. The call's own is the job's as
+ * well: it ends the wait in a queue, and then interrupts.
  *
  * Invariants
  *
  *  T1  A transaction that began is committed or rolled back before its lease ends.
  *  T2  What the engine ended by itself is never committed, nor gets more statements
  *      by eider_db_call(): -ESTALE. Else they would be kept one by one.
- *  T3  A connection is not closed while call->at has it.
+ *  T3  A connection is not closed before the calls that used it have returned, and
+ *      with them whoever might interrupt them.
  *  T4  Fibers that outlive the body they were spawned in get -ESTALE as soon as the
  *      transaction has ended, not only when the lease has.
  *
@@ -67,76 +73,7 @@ static void end_use(struct eider_db *db)
 
 /* --- one level of a transaction ------------------------------------------- */
 
-struct level {
-	struct eider_db *db;
-	unsigned int depth;	/* where it began; 0 is the transaction itself */
-	bool alone;		/* the lease is for this, and ends with it */
-	bool rolled_back;
-};
-
-static long begin(void *arg)
-{
-	struct level *l = arg;
-	struct eider__connection *c = eider__connection_here(l->db);
-	long err = c ? eider__connection_ready(c) : -ESTALE;
-
-	if (err < 0)
-		return err;
-	l->depth = c->depth;
-	err = c->depth ? l->db->driver->savepoint(c->at, c->depth) :
-			 l->db->driver->begin(c->at);
-	if (err >= 0)
-		c->depth++;
-	return err;
-}
-
-/* T4. */
-static void end_level(struct eider__connection *c, const struct level *l)
-{
-	c->depth = l->depth;
-	c->ended = !l->depth && l->alone;
-}
-
-static long commit(void *arg)
-{
-	struct level *l = arg;
-	struct eider__connection *c = eider__connection_here(l->db);
-	long err;
-
-	if (!c || c->depth <= l->depth)
-		return -ESTALE;
-	if (c->depth > l->depth + 1)
-		return -EBUSY;
-	err = eider__connection_ready(c);
-	if (!err)
-		err = l->depth ? l->db->driver->release(c->at, l->depth) :
-				 l->db->driver->commit(c->at);
-	if (err >= 0)
-		end_level(c, l);
-	return err;
-}
-
-/* An inner level that cannot be undone alone takes all of it along. */
-static long roll_back(void *arg)
-{
-	struct level *l = arg;
-	struct eider__connection *c = eider__connection_here(l->db);
-	const struct eider_db_driver *driver = l->db->driver;
-
-	l->rolled_back = true;
-	if (!c || c->depth <= l->depth)
-		return 0;
-	end_level(c, l);
-	if (!driver->in_transaction(c->at))
-		return 0;
-	if (l->depth && driver->rollback_to(c->at, l->depth) >= 0)
-		return 0;
-	if (driver->rollback(c->at) < 0)
-		c->broken = true;
-	return 0;
-}
-
-static long run_step(eider_fn *fn, struct level *level, const char *name)
+static long run_step(eider_fn *fn, struct eider__level *level, const char *name)
 {
 	struct eider_job job;
 	int err;
@@ -147,16 +84,17 @@ static long run_step(eider_fn *fn, struct level *level, const char *name)
 	return err < 0 ? err : eider_await(&job.future);
 }
 
-static void roll_back_surely(struct level *level)
+static void roll_back_surely(struct eider__level *level)
 {
 	long err;
 
 	do {
-		err = run_step(roll_back, level, "roll back");
+		err = run_step(eider__level_roll_back, level, "roll back");
 	} while (err == -ECANCELED && !level->rolled_back);
 }
 
-static void count_end(struct eider_db *db, const struct level *level, long result)
+static void count_end(struct eider_db *db, const struct eider__level *level,
+		      long result)
 {
 	if (!level->depth && result >= 0)
 		atomic_fetch_add(&db->committed, 1);
@@ -167,21 +105,21 @@ static void count_end(struct eider_db *db, const struct level *level, long resul
 /* --- the whole of it ------------------------------------------------------ */
 
 struct attempt {
-	struct level level;
+	struct eider__level level;
 	bool began;
 };
 
 /* Within a lease. */
 static long run_level(struct attempt *a, eider_fn *body, void *arg)
 {
-	long result = run_step(begin, &a->level, "begin"), err;
+	long result = run_step(eider__level_begin, &a->level, "begin"), err;
 
 	if (result < 0)
 		return result;
 	a->began = true;
 	result = body(arg);
 	if (result >= 0) {
-		err = run_step(commit, &a->level, "commit");
+		err = run_step(eider__level_commit, &a->level, "commit");
 		if (err >= 0)
 			return result;
 		result = err;
@@ -251,7 +189,9 @@ static long run_attempts(struct eider_db *db, eider_fn *body, void *arg,
 			 int64_t deadline)
 {
 	for (unsigned int n = 1;; n++) {
-		struct attempt a = { .level.db = db };
+		struct attempt a = {
+			.level = { .db = db, .deadline = deadline },
+		};
 		long result = run_attempt(&a, body, arg, deadline);
 
 		if (result == -EAGAIN && !a.level.depth &&
@@ -288,20 +228,58 @@ struct call {
 	struct eider_db *db;
 	eider_fn *fn;
 	void *arg;
+	int64_t deadline;
 	_Atomic(void *) at;	/* the connection, once fn may be interrupted */
 };
+
+static long start_use(struct eider__connection *c, int64_t deadline)
+{
+	const struct eider_db_driver *driver = c->db->driver;
+	long err;
+
+	if (eider__has_passed(deadline))
+		return -ETIME;
+	err = driver->start_use(c->at, deadline);
+	if (err < 0 && eider__connection_may_reopen(c)) {
+		err = eider__connection_reopen(c);
+		if (!err)
+			err = driver->start_use(c->at, deadline);
+	}
+	if (err < 0 && c->at)
+		eider__connection_used(c);
+	return err;
+}
+
+static long use(struct call *call, struct eider__connection *c, int64_t deadline)
+{
+	long result;
+
+	/* Pairs with interrupt_call(), which comes after the flag. */
+	atomic_store(&call->at, c->at);
+	if (eider_cancelled())
+		result = eider__has_passed(deadline) ? -ETIME : -ECANCELED;
+	else
+		result = call->fn(call->arg);
+	atomic_store(&call->at, NULL);
+	c->db->driver->end_use(c->at);
+	return result;
+}
 
 static long run_call(void *arg)
 {
 	struct call *call = arg;
 	struct eider__connection *c = eider__connection_here(call->db);
 	long result = c ? eider__connection_ready(c) : -ESTALE;
+	int64_t deadline;
 
 	if (result < 0)
 		return result;
-	/* Pairs with interrupt_call(). */
-	atomic_store(&call->at, c->at);
-	result = call->fn(call->arg);
+	deadline = eider__sooner(call->deadline, c->deadline);
+	result = start_use(c, deadline);
+	if (result < 0)
+		return result;
+	result = use(call, c, deadline);
+	eider__connection_used(c);
 	if (!eider_txn_id())
 		eider__connection_reset(c);
 	return result;
@@ -325,7 +303,7 @@ static long await_call(struct call *call, int err)
 static long call_in_context(struct call *call)
 {
 	struct eider_txn txn = { ._entered = false };
-	long result = eider_txn_enter(&txn, call->db->pool, EIDER_NEVER);
+	long result = eider_txn_enter(&txn, call->db->pool, call->deadline);
 
 	if (result < 0)
 		return result;
@@ -334,9 +312,10 @@ static long call_in_context(struct call *call)
 	return result;
 }
 
-long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg)
+long eider_db_call_until(struct eider_db *db, eider_fn *fn, void *arg,
+			 int64_t deadline)
 {
-	struct call call = { .db = db, .fn = fn, .arg = arg };
+	struct call call = { .db = db, .fn = fn, .arg = arg, .deadline = deadline };
 	struct eider_job *job = &call.job;
 	long result;
 
@@ -348,10 +327,16 @@ long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg)
 	eider_job_init(job, run_call, &call);
 	job->name = eider_atomic_name(fn) ? eider_atomic_name(fn) : "database call";
 	job->interrupt = interrupt_call;
+	job->deadline = deadline > 0 ? deadline : 1;	/* 0 would be none */
 	if (eider_txn_id())
 		result = call_in_context(&call);
 	else
 		result = await_call(&call, eider_txn_pool_submit(db->pool, job, 0));
 	end_use(db);
 	return result;
+}
+
+long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg)
+{
+	return eider_db_call_until(db, fn, arg, EIDER_NEVER);
 }

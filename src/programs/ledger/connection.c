@@ -1,0 +1,204 @@
+/*
+ * connection.c - see connection.h
+ *
+ *	read a request --> have it answered --> send the answer --+
+ *	      ^                                                   |
+ *	      +----- unless either side wants to end it ----------+
+ *
+ * A fiber for each connection, and while it waits for a request it holds no buffer
+ * (eider/stream.h): an idle connection is this struct and what its stack has touched.
+ *
+ * Ending after a refusal. To close a socket with unread bytes in it makes the kernel
+ * answer the peer with a reset, which may overtake the answer. So the sending side is
+ * closed first, and for a moment what still comes is thrown away.
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "api.h"
+#include "reply.h"
+#include "server.h"
+#include "status.h"
+
+enum {
+	LINGER_BYTES = 262144,
+};
+
+#define LINGER_NS INT64_C(1000000000)
+
+static void linger(struct connection *c)
+{
+	int64_t deadline = eider_after(LINGER_NS);
+	const char *data;
+	long n, left = LINGER_BYTES;
+
+	if (shutdown(c->stream.fd, SHUT_WR) < 0)
+		return;
+	while (left > 0 && (n = eider_stream_peek(&c->stream, &data, deadline)) > 0) {
+		eider_stream_consume(&c->stream, (size_t)n);
+		left -= n;
+	}
+}
+
+static void describe_refusal(unsigned int status, struct http_response *response)
+{
+	switch (status) {
+	case 408:
+		api_error(response, status, "timeout",
+			  "the request did not come in time");
+		break;
+	case 413:
+		api_error(response, status, "body_too_large", "the body is too large");
+		break;
+	case 414:
+		api_error(response, status, "uri_too_long", "the target is too long");
+		break;
+	case 431:
+		api_error(response, status, "headers_too_large",
+			  "the headers are too large");
+		break;
+	case 501:
+		api_error(response, status, "not_implemented",
+			  "a transfer coding other than chunked");
+		break;
+	case 503:
+		api_error(response, status, "busy", "out of memory");
+		break;
+	default:
+		api_error(response, status, "bad_http",
+			  "this is not an HTTP/1 request");
+		break;
+	}
+}
+
+static void count(struct connection *c, const struct http_response *response,
+		  int64_t ns)
+{
+	status_count(c->server->tally, response->route,
+		     response->status ? response->status : 200, ns);
+}
+
+static void send_refusal(struct connection *c, unsigned int status)
+{
+	struct http_response response = { .route = ROUTE_OTHER };
+	int err;
+
+	describe_refusal(status, &response);
+	count(c, &response, 0);
+	err = reply_send(c->stream.fd, &response, REPLY_CLOSES,
+			 eider_after(c->server->options->limits.send_ns));
+	free(response.owned);
+	if (!err)
+		linger(c);
+}
+
+static unsigned int reply_flags(const struct connection *c,
+				const struct http_request *request, bool keep)
+{
+	unsigned int flags = keep ? 0 : REPLY_CLOSES;
+
+	if (keep && !c->reader.parser.http_minor)
+		flags |= REPLY_KEEPS;
+	if (request->method == HTTP_HEAD)
+		flags |= REPLY_HAS_NO_BODY;
+	return flags;
+}
+
+/* True if the connection goes on; *now is the time after it. */
+static bool answer(struct connection *c, const struct http_request *request,
+		   int64_t *now)
+{
+	struct server *server = c->server;
+	struct http_response response = { .route = ROUTE_OTHER };
+	bool keep;
+	int err;
+
+	server->options->handler(server->options->handler_arg, request, &response);
+	keep = c->reader.keep_alive && !server->stopping;
+	*now = eider_now();
+	count(c, &response, *now - request->at);
+	err = reply_send(c->stream.fd, &response, reply_flags(c, request, keep),
+			 *now + server->options->limits.send_ns);
+	free(response.owned);
+	return !err && keep;
+}
+
+static void serve(struct connection *c)
+{
+	struct http_request request;
+	int64_t now = eider_now();
+	bool goes_on = true;
+
+	while (goes_on && !c->server->stopping) {
+		int res;
+
+		c->serving = false;
+		res = reader_next(&c->reader, &c->stream, now, &request);
+		c->serving = true;
+		if (res <= 0)
+			return;
+		if (res > 1) {
+			send_refusal(c, (unsigned int)res);
+			return;
+		}
+		goes_on = answer(c, &request, &now);
+	}
+}
+
+static long run(void *arg)
+{
+	struct connection *c = arg;
+
+	c->fiber = eider_fiber_self();
+	eider_fiber_set_name("connection");
+	serve(c);
+	reader_release(&c->reader);
+	eider_stream_close(&c->stream);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	server_left(c->server);
+	free(c);
+	return 0;
+}
+
+int connection_start(struct server *server, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->server = server;
+	reader_init(&c->reader, &server->options->limits);
+	err = eider_stream_init(&c->stream, fd);
+	if (!err)
+		err = eider_go(run, c);
+	if (err < 0) {
+		free(c);
+		return err;
+	}
+	c->next = server->connections;
+	c->link = &server->connections;
+	if (c->next)
+		c->next->link = &c->next;
+	server->connections = c;
+	return 0;
+}
+
+/* The peer seems to end, to the reader. */
+void connection_finish(struct connection *c)
+{
+	if (!c->serving)
+		shutdown(c->stream.fd, SHUT_RD);
+}
+
+void connection_abort(struct connection *c)
+{
+	shutdown(c->stream.fd, SHUT_RDWR);
+	if (c->fiber)
+		eider_cancel(eider_fiber_future(c->fiber));
+}

@@ -1,0 +1,190 @@
+/*
+ * ledger.c - a bank ledger over HTTP
+ *
+ *	ledger --db sqlite:ledger.db --listen 127.0.0.1:8080 --loops 1
+ *
+ * A server on Eider, small enough to be read in an hour. A request's way through it:
+ *
+ *	server.c	accepts, within a limit
+ *	connection.c	a fiber for each peer: read, answer, again
+ *	request.c	bytes to a request; reply.c an answer to bytes
+ *	api.c		which request it is, JSON to values and back
+ *	store.c		what a transfer is: a transaction of several statements
+ *	engine_*.c	the statements, each a job on the transaction's thread
+ *
+ * loops.c starts and stops all that on several loops; status.c watches it.
+ *
+ * This file opens the database, runs the loops and closes. Requests are lost by no way
+ * of ending: what was acknowledged is committed, and what was not may be asked again
+ * under its key.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <eider/executor.h>
+#include <eider/signal.h>
+
+#include "api.h"
+#include "loops.h"
+#include "options.h"
+#include "request.h"
+#include "status.h"
+
+/* How long jobs that were cancelled may still take at the end. */
+#define SHUTDOWN_NS INT64_C(5000000000)
+
+struct program {
+	struct ledger_options options;
+	struct eider_executor *executor;
+	struct eider_loop *loop;
+	struct store *store;
+	int signals;
+};
+
+static int say_failed(const char *what, long err, const char *why)
+{
+	fprintf(stderr, "ledger: %s: %s%s%s\n", what, eider_strerror((int)err),
+		*why ? ": " : "", why);
+	return 1;
+}
+
+/* As many descriptors as we may have: each connection is one. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	return eider_signal_open(&set);
+}
+
+static void say_listening(const char *address, void *arg)
+{
+	const struct program *p = arg;
+	const char *path = strncmp(address, "unix:", 5) ? NULL : address + 5;
+	char curl[256], url[256];
+
+	snprintf(curl, sizeof(curl), path ? "curl --unix-socket %s" : "curl",
+		 path ? path : "");
+	snprintf(url, sizeof(url), "http://%s", path ? "ledger" : address);
+	if (path)
+		printf("ledger: listening at %s\n", address);
+	else
+		printf("ledger: listening at %s/\n", url);
+	printf("ledger: database %s; to try it:\n"
+	       "  %s -d '{\"owner\":\"ann\",\"balance\":1000}' %s/accounts\n"
+	       "  %s -d '{\"owner\":\"bob\",\"balance\":0}' %s/accounts\n"
+	       "  %s -d '{\"from\":1,\"to\":2,\"amount\":5,\"key\":\"k1\"}' "
+	       "%s/transfers\n",
+	       store_url(p->store), curl, url, curl, url, curl, url);
+	fflush(stdout);
+}
+
+static int serve(struct program *p)
+{
+	const struct ledger_options *o = &p->options;
+	struct api api = {
+		.store = p->store,
+		.executor = p->executor,
+		.deadline_ns = o->request_deadline_ns,
+		.report_ns = o->report_deadline_ns,
+	};
+	struct server_options server = {
+		.limits = o->limits,
+		.connections_max = (o->connections_max + o->loops - 1) / o->loops,
+		.handler = api_handle,
+		.handler_arg = &api,
+	};
+	struct loops_options loops = {
+		.count = o->loops,
+		.address = o->listen,
+		.server = &server,
+		.signals = p->signals,
+		.stop_ns = o->stop_ns,
+		.on_ready = say_listening,
+		.arg = p,
+	};
+	const char *what;
+	long err = loops_run(p->loop, &loops, &what);
+
+	return err < 0 ? say_failed(what, err, "") : 0;
+}
+
+static int run_with_store(struct program *p)
+{
+	struct store_options o = {
+		.connections_max = p->options.db_connections,
+		.reports_max = p->options.report_connections,
+	};
+	char why[256];
+	int err = store_open(p->executor, p->options.db, &o, &p->store, why,
+			     sizeof(why));
+	int status;
+
+	if (err < 0)
+		return say_failed("the database cannot be opened", err, why);
+	status = serve(p);
+	store_close(p->store);
+	return status;
+}
+
+static int run_with_loop(struct program *p)
+{
+	int err = eider_loop_new(p->executor, NULL, &p->loop), status;
+
+	if (err < 0)
+		return say_failed("no loop", err, "");
+	status = run_with_store(p);
+	eider_loop_free(p->loop);
+	return status;
+}
+
+static int run_with_executor(struct program *p)
+{
+	struct eider_options o = {
+		.size = sizeof(o),
+		.workers_max = p->options.workers,
+		.ring_entries = 1024,
+	};
+	int err = eider_executor_new(&o, &p->executor), status;
+
+	if (err < 0)
+		return say_failed("no executor", err, "");
+	status = run_with_loop(p);
+	eider_executor_shutdown(p->executor, false, eider_after(SHUTDOWN_NS));
+	eider_executor_free(p->executor);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .store = NULL };
+	int status = options_parse(argc, argv, &p.options);
+
+	if (status >= 0)
+		return status;
+	raise_limit();
+	http_parser_set_max_header_size(p.options.limits.header_bytes);
+	p.signals = open_signals();
+	if (p.signals < 0)
+		return say_failed("signals", p.signals, "");
+	status = run_with_executor(&p);
+	close(p.signals);
+	status_release();
+	return status;
+}
