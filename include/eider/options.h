@@ -62,6 +62,13 @@ struct eider_options {
 	unsigned int free_level;	/* per cent, 1 to 100; 50 */
 	bool keep_general_threads;	/* true: the free rule never runs */
 
+	/*
+	 * How long a thread that expects something soon looks out for it before it
+	 * sleeps: a loop with jobs under way, a transaction thread in a context. 50 us;
+	 * less than 0: not at all.
+	 */
+	int64_t poll_ns;
+
 	/* Reports (observe.h). */
 	int64_t slow_job_ns;		/* 0.3 s; EIDER_NEVER: no reports */
 	int64_t loop_stall_ns;		/* 25 ms; EIDER_NEVER: no reports */

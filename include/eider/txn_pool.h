@@ -35,7 +35,8 @@ struct eider_txn_hooks {
 	void (*thread_stop)(struct eider_thread *, void *arg);
 	/* Before a context's first job. < 0: entering fails with it. */
 	long (*lease_start)(struct eider_thread *, void *arg);
-	/* After a context's last job, if lease_start gave >= 0. Not if the pool was
+	/* After a context's last job, if lease_start gave >= 0; not if it has nothing
+	   to do (eider_thread_set_clean()). Not if the pool was
 	   shut down without waiting: then thread_stop has to do. */
 	void (*lease_stop)(struct eider_thread *, void *arg);
 };

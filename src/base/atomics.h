@@ -47,6 +47,15 @@
 #define eider__sub_acq_rel(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
 
 /* The same by the one thread that stores there, while others load: no locked one. */
+/* Between two looks at what another thread will change. */
+#if defined(__x86_64__) || defined(__i386__)
+#define eider__cpu_relax() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define eider__cpu_relax() __asm__ volatile("yield")
+#else
+#define eider__cpu_relax() ((void)0)
+#endif
+
 #define eider__count(p, v) eider__store_relaxed(p, *(p) + (v))
 
 #endif

@@ -2,9 +2,9 @@
  * connection.c - one connection for each transaction thread, and what begins and ends
  * there
  *
- *	thread_start      lease_start          jobs          lease_stop   thread_stop
- *	    open  ------>    ping     ----->  use it  ---->   reset  ---->   close
- *	                 broken? open anew                 nothing is left open
+ *	thread_start    first job        jobs         lease_stop     thread_stop
+ *	    open  ------> ping  ----->  use it  ---->   reset   ------>  close
+ *	            broken? open anew              if something is left
  *
  * All of it runs on the connection's own thread, so nothing here needs a lock, and
  * engines that want to see one thread only (or are built without mutexes) are
@@ -14,8 +14,10 @@
  * says so (broken), and the next user, before whom there is nothing to interrupt,
  * opens it anew.
  *
- * Two users find it idle: a lease, which the hook looks after, and a lone call on a
- * general thread, which looks itself (eider__connection_ready()).
+ * Two users find it idle: a lease, and a lone call on a general thread. Each looks
+ * after it first (eider__connection_ready()): a hook for it would be one more way to the
+ * thread and back, and so would one at the end, which is why each job says whether it
+ * leaves anything (eider_thread_set_clean()).
  *
  * Invariants
  *
@@ -29,6 +31,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <eider/job.h>
 #include <eider/thread.h>
 #include <eider/txn.h>
 
@@ -100,9 +103,29 @@ static long look_after(struct eider__connection *c)
 	return eider__connection_reopen(c);
 }
 
+/* The first use in a lease: what the last one was about is over. */
+static long start_lease(struct eider__connection *c, uint64_t lease)
+{
+	long err = look_after(c);
+
+	c->depth = 0;
+	c->deadline = EIDER_NEVER;
+	c->manual = false;
+	c->ended = false;
+	c->refused = 0;
+	c->lease = err < 0 ? 0 : lease;
+	return err;
+}
+
 long eider__connection_ready(struct eider__connection *c)
 {
-	if (c->ended)
+	uint64_t lease = eider_txn_id();
+
+	if (lease && lease != c->lease)
+		return start_lease(c, lease);
+	if (lease && c->refused)
+		return c->refused;
+	if (lease && c->ended)
 		return -ESTALE;
 	/* What was lost with it must not go on, in part, on another. */
 	if ((c->depth || c->manual) && c->db->driver->is_lost(c->at))
@@ -110,9 +133,17 @@ long eider__connection_ready(struct eider__connection *c)
 	if (c->depth)
 		return !c->broken && c->db->driver->in_transaction(c->at) ?
 			       0 : -ESTALE;
-	if (eider_txn_id() && c->at && !c->broken)
+	if (lease && c->at && !c->broken)
 		return 0;
 	return look_after(c);
+}
+
+static void say_what_is_left(const struct eider__connection *c)
+{
+	bool clean = !c->depth && !c->manual && c->at &&
+		     !c->db->driver->in_transaction(c->at);
+
+	eider_thread_set_clean(eider_thread_self(), clean);
 }
 
 void eider__connection_used(struct eider__connection *c)
@@ -123,6 +154,7 @@ void eider__connection_used(struct eider__connection *c)
 		c->broken = true;
 	else if (!c->depth)
 		c->manual = eider_txn_id() && driver->in_transaction(c->at);
+	say_what_is_left(c);
 }
 
 void eider__connection_reset(struct eider__connection *c)
@@ -163,14 +195,10 @@ static long begin_on(struct eider__level *l, struct eider__connection *c)
 	return err;
 }
 
-long eider__level_begin(void *arg)
+static long begin_in_time(struct eider__level *l, struct eider__connection *c)
 {
-	struct eider__level *l = arg;
-	struct eider__connection *c = eider__connection_here(l->db);
-	long err = c ? eider__connection_ready(c) : -ESTALE;
+	long err;
 
-	if (err < 0)
-		return err;
 	l->depth = c->depth;
 	l->outer_deadline = c->deadline;
 	l->deadline = eider__sooner(l->deadline, c->deadline);
@@ -182,6 +210,25 @@ long eider__level_begin(void *arg)
 	}
 	c->depth++;
 	c->deadline = l->deadline;
+	eider_thread_set_clean(eider_thread_self(), false);
+	return err;
+}
+
+long eider__level_begin(void *arg)
+{
+	struct eider__level *l = arg;
+	struct eider__connection *c = eider__connection_here(l->db);
+	long err = c ? eider__connection_ready(c) : -ESTALE;
+
+	if (err >= 0)
+		err = begin_in_time(l, c);
+	if (err == -EAGAIN && eider_cancelled())
+		err = -ECANCELED;
+	/* The rest of the lease must not begin anew, outside of a transaction. */
+	if (err < 0 && c && l->alone) {
+		c->refused = err;
+		c->lease = eider_txn_id();
+	}
 	return err;
 }
 
@@ -234,12 +281,11 @@ long eider__level_roll_back(void *arg)
 	if (!c || c->depth <= l->depth)
 		return 0;
 	end_level(c, l);
-	if (!driver->in_transaction(c->at))
-		return 0;
-	if (l->depth && driver->rollback_to(c->at, l->depth) >= 0)
-		return 0;
-	if (driver->rollback(c->at) < 0)
+	if (driver->in_transaction(c->at) &&
+	    !(l->depth && driver->rollback_to(c->at, l->depth) >= 0) &&
+	    driver->rollback(c->at) < 0)
 		c->broken = true;
+	say_what_is_left(c);
 	return 0;
 }
 
@@ -283,25 +329,16 @@ static void stop_thread(struct eider_thread *thread, void *arg)
 	drop_connection(c);
 }
 
-static long start_lease(struct eider_thread *thread, void *arg)
-{
-	(void)thread;
-	(void)arg;
-	return look_after(connection_here);
-}
-
 static void stop_lease(struct eider_thread *thread, void *arg)
 {
 	(void)thread;
 	(void)arg;
-	connection_here->ended = false;
 	eider__connection_reset(connection_here);
 }
 
 const struct eider_txn_hooks eider__connection_hooks = {
 	.thread_start = start_thread,
 	.thread_stop = stop_thread,
-	.lease_start = start_lease,
 	.lease_stop = stop_lease,
 };
 

@@ -39,7 +39,9 @@ struct eider__connection {
 	void (*release_state)(void *state);
 	int64_t deadline;		/* of the transaction, or its savepoint */
 	unsigned int depth;		/* of transactions: 0 none, 2 a savepoint */
+	uint64_t lease;			/* the context it was last used in */
 	bool ended;			/* the transaction the lease was made for */
+	long refused;			/* why it could not begin */
 	bool broken;			/* to be opened anew */
 	bool manual;			/* in a transaction that we did not begin */
 };

@@ -16,6 +16,12 @@
  * it is, not the fiber: whether a begin opens a transaction or a savepoint is
  * decided where it happens, also for fibers that inherited the context.
  *
+ * Begin ahead. The body of a transaction starts at once, while begin is on its way:
+ * what the body calls comes after it on the same thread, and goes with it if the thread
+ * is quick. Should begin fail, all these calls do as well, with its error
+ * (connection.c, refused), and so does the transaction, whatever the body makes of that.
+ * A savepoint waits: only the thread knows whether a begin is one.
+ *
  * Conflicts. Only whoever began the transaction itself can repeat it, so a
  * savepoint hands -EAGAIN up. The pause is taken without a lease: others get the
  * connection meanwhile, and with it the chance to be done. It doubles, and half of
@@ -73,14 +79,19 @@ static void end_use(struct eider_db *db)
 
 /* --- one level of a transaction ------------------------------------------- */
 
+static int start_step(struct eider_job *job, eider_fn *fn, struct eider__level *level,
+		      const char *name)
+{
+	eider_job_init(job, fn, level);
+	job->name = name;
+	return eider_job_start(job);
+}
+
 static long run_step(eider_fn *fn, struct eider__level *level, const char *name)
 {
 	struct eider_job job;
-	int err;
+	int err = start_step(&job, fn, level, name);
 
-	eider_job_init(&job, fn, level);
-	job.name = name;
-	err = eider_job_start(&job);
 	return err < 0 ? err : eider_await(&job.future);
 }
 
@@ -112,12 +123,22 @@ struct attempt {
 /* Within a lease. */
 static long run_level(struct attempt *a, eider_fn *body, void *arg)
 {
-	long result = run_step(eider__level_begin, &a->level, "begin"), err;
+	struct eider_job begin;
+	long result = start_step(&begin, eider__level_begin, &a->level, "begin"), err;
 
 	if (result < 0)
 		return result;
+	if (a->level.alone) {
+		result = body(arg);
+		err = eider_await(&begin.future);
+	} else {
+		err = eider_await(&begin.future);
+		if (err >= 0)
+			result = body(arg);
+	}
+	if (err < 0)
+		return result == -ECANCELED ? result : err;
 	a->began = true;
-	result = body(arg);
 	if (result >= 0) {
 		err = run_step(eider__level_commit, &a->level, "commit");
 		if (err >= 0)

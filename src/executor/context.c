@@ -166,12 +166,12 @@ static long run_hook(struct eider_context *c, eider_fn *fn, const char *name)
 	return eider__await_shielded(&job.future);
 }
 
-/* A failed start of the thread shows in the first job, so ask for one. */
+/* If a thread that is just starting fails, that shows in its first job: ask for one. */
 static long begin_lease(struct eider_context *c)
 {
 	const struct eider_txn_hooks *hooks = &c->pool->hooks;
 
-	return hooks->lease_start || hooks->thread_start ?
+	return hooks->lease_start || (hooks->thread_start && !c->is_up) ?
 		       run_hook(c, start_lease, "lease_start") : 0;
 }
 
@@ -294,7 +294,7 @@ static void close_context(struct eider_context *c)
 {
 	c->open = false;
 	wait_for_jobs(c);
-	if (c->pool->hooks.lease_stop)
+	if (c->pool->hooks.lease_stop && !eider__load_relaxed(&c->thread->clean))
 		run_hook(c, stop_lease, "lease_stop");
 	eider__txn_pool_release(c->pool, c, false);
 }

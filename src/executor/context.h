@@ -25,6 +25,7 @@ struct eider_context {
 	/* Home thread only. */
 	unsigned int refs;
 	bool open;
+	bool is_up;			/* its thread had started when it was leased */
 	struct eider_lane lane;
 	struct eider_node all;		/* in the loop's contexts */
 

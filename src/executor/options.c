@@ -53,6 +53,7 @@ static void fill_defaults(struct eider_options *o)
 	DEFAULT(keepalive_ns, INT64_C(10000000000));
 	DEFAULT(txn_threads_max, 16);
 	DEFAULT(free_level, 50);
+	DEFAULT(poll_ns, 50000);
 	DEFAULT(slow_job_ns, 300000000);
 	DEFAULT(loop_stall_ns, 25000000);
 	DEFAULT(shutdown_ns, EIDER_NEVER);

@@ -17,6 +17,12 @@
  *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue and
  *      nothing in any slot. New work can only come under the lock, with Q1.
  *
+ * The call goes out after the lock was given: a sleeper that is woken under it runs
+ * into it, on another CPU, and sleeps again. Meanwhile another worker may have come by
+ * itself and taken the work; then the one that is called finds nothing. The pool is
+ * still there: its executor is, by the caller's count, or by the lease or the job that
+ * a loop has on a single thread, and only that loop's thread gives up.
+ *
  * Ownership	a queued job is the pool's, under its lock, in its backlog (backlog.c).
  *		Whoever takes it out owns it.
  *
@@ -69,17 +75,23 @@ unsigned int eider__pool_take_locked(struct eider_pool *p, struct eider_job **jo
 	return taken;
 }
 
-bool eider__pool_summon_locked(struct eider_pool *p)
+enum eider__summons eider__pool_summon_locked(struct eider_pool *p)
 {
 	if (p->idle > p->wakes) {
 		p->wakes++;
-		eider__cond_wake(&p->work);
-		return false;
+		return EIDER__SUMMON_SLEEPER;
 	}
 	if (p->workers >= p->threads_max)
-		return false;
+		return EIDER__SUMMON_NOBODY;
 	p->workers++;
-	return true;
+	return EIDER__SUMMON_NEWCOMER;
+}
+
+int eider__pool_call(struct eider_pool *p, enum eider__summons who)
+{
+	if (who == EIDER__SUMMON_SLEEPER)
+		eider__cond_wake(&p->work);
+	return who == EIDER__SUMMON_NEWCOMER ? eider__worker_start(p) : 0;
 }
 
 /* All that is queued, linked by the futures' links, oldest first. */
@@ -108,35 +120,32 @@ static void fail_without_workers(struct eider_pool *p, int err)
 	eider__executor_return_jobs(p->executor, l, err);
 }
 
-static int add_locked(struct eider_pool *p, struct eider__fifo *batch, bool *start)
+static int add_locked(struct eider_pool *p, struct eider__fifo *batch,
+		      enum eider__summons *who)
 {
 	struct eider_link *l;
 
-	*start = false;
 	if (p->state == EIDER__POOL_CLOSED)
 		return -ECANCELED;
 	eider__store_relaxed(&p->queued, p->queued + batch->count);
 	p->drained = false;
 	while ((l = eider__fifo_pop(batch)))
 		eider__backlog_append(&p->backlog, eider__job_of(l));
-	*start = eider__pool_summon_locked(p);
+	*who = eider__pool_summon_locked(p);
 	return 0;
 }
 
 int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch)
 {
-	bool start;
-	int err;
+	enum eider__summons who = EIDER__SUMMON_NOBODY;
+	int err, failed;
 
 	eider__lock_take(&p->lock);
-	err = add_locked(p, batch, &start);
+	err = add_locked(p, batch, &who);
 	eider__lock_give(&p->lock);
-	if (start) {
-		int failed = eider__worker_start(p);
-
-		if (failed < 0)
-			fail_without_workers(p, failed);
-	}
+	failed = eider__pool_call(p, who);
+	if (failed < 0)
+		fail_without_workers(p, failed);
 	return err;
 }
 
@@ -166,8 +175,8 @@ void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
 		       struct eider__running *running)
 {
 	struct eider_link *l, *next;
+	enum eider__summons who = EIDER__SUMMON_NOBODY;
 	unsigned int left;
-	bool start;
 
 	eider__lock_take(&p->lock);
 	eider__worker_leave_locked(p, loop, running);
@@ -177,10 +186,10 @@ void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
 		next = l->_next;
 		eider__future_complete(eider__future_of(l), -ECANCELED);
 	}
-	start = p->queued && eider__pool_summon_locked(p);
+	if (p->queued)
+		who = eider__pool_summon_locked(p);
 	eider__lock_give(&p->lock);
-	if (start)
-		(void)eider__worker_start(p);	/* there is one, or it failed before */
+	(void)eider__pool_call(p, who);	/* there is one, or it failed before */
 }
 
 struct eider_link *eider__pool_set_state(struct eider_pool *p,
@@ -190,7 +199,7 @@ struct eider_link *eider__pool_set_state(struct eider_pool *p,
 
 	eider__lock_take(&p->lock);
 	if (state > p->state)
-		p->state = state;
+		eider__store_relaxed(&p->state, state);
 	if (state == EIDER__POOL_CLOSED) {
 		struct eider_job *job;
 

@@ -47,7 +47,7 @@ struct eider_pool {
 	uint64_t context;		/* what its jobs run in; single ones */
 	unsigned int serial;		/* numbers the names of workers */
 
-	/* Under lock; queued and idle may be read by any thread, atomic. */
+	/* Under lock; queued, idle and state may be read by any thread, atomic. */
 	struct eider__lock lock __attribute__((aligned(64)));
 	struct eider__cond work;
 	struct eider__backlog backlog;
@@ -104,9 +104,17 @@ unsigned int eider__pool_take_locked(struct eider_pool *p, struct eider_job **jo
 void eider__pool_put_back_locked(struct eider_pool *p, struct eider_job *job);
 
 /*
- * For worker.c: there is work that nobody has begun. Wakes a sleeper; or true if
- * the caller, once it has let go of the lock, should eider__worker_start().
+ * For worker.c: there is work that nobody has begun. Says who is to come for it, and
+ * the caller calls that one when it has let go of the lock.
  */
-bool eider__pool_summon_locked(struct eider_pool *p);
+enum eider__summons {
+	EIDER__SUMMON_NOBODY,
+	EIDER__SUMMON_SLEEPER,
+	EIDER__SUMMON_NEWCOMER,
+};
+
+enum eider__summons eider__pool_summon_locked(struct eider_pool *p);
+/* 0, or -errno: a worker could not be started. */
+int eider__pool_call(struct eider_pool *p, enum eider__summons who);
 
 #endif

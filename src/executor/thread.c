@@ -257,6 +257,13 @@ void *eider_thread_state(struct eider_thread *t)
 	return t && t == eider_thread_self() ? t->state : NULL;
 }
 
+/* The loop looks after the job's completion has come, which orders it. */
+void eider_thread_set_clean(struct eider_thread *t, bool clean)
+{
+	if (t && t == eider_thread_self())
+		eider__store_relaxed(&t->clean, clean);
+}
+
 void eider_thread_set_state(struct eider_thread *t, void *state)
 {
 	if (t && t == eider_thread_self())

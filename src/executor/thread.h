@@ -25,6 +25,8 @@ struct eider_thread {
 	/* Any thread, atomic. */
 	unsigned int refs;
 
+	bool clean;			/* stored by its own thread: see thread.h */
+
 	/* Its own thread only. */
 	void *state;
 

@@ -71,8 +71,10 @@ static void lease_locked(struct eider_txn_pool *tp, struct eider_thread *t,
 	struct eider_context *c = w->context;
 
 	EIDER_ASSERT(!t->lease && !t->stopping);		/* T1 */
-	t->lease = c;
+	eider__store_relaxed(&t->lease, c);	/* see drained() in txn_thread.c */
 	t->leased_at = eider_now();
+	eider__store_relaxed(&t->clean, false);
+	c->is_up = t->started && t->start_error >= 0;
 	tp->leases++;
 	eider__thread_get(t);
 	c->thread = t;
@@ -252,7 +254,7 @@ void eider__txn_pool_release(struct eider_txn_pool *tp, struct eider_context *c,
 	struct eider_thread *t = c->thread;
 
 	eider__lock_take(&tp->executor->txn_lock);
-	t->lease = NULL;
+	eider__store_relaxed(&t->lease, NULL);
 	eider__node_remove(&c->lease);
 	if (broken && !t->stopping)
 		eider__txn_thread_stop_locked(tp, t);

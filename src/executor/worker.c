@@ -118,18 +118,44 @@ static void say_drained(struct eider_pool *p)
 	eider__lock_take(&p->lock);
 }
 
+static bool is_wanted(void *pool)
+{
+	const struct eider_pool *p = pool;
+
+	return eider__load_relaxed(&p->queued) || eider__load_relaxed(&p->state);
+}
+
+/*
+ * The statements of a transaction come one after another, each soon after the result of
+ * the last. What is found is looked at again under the lock.
+ */
+static void poll_in_context(struct eider__worker *me)
+{
+	struct eider_pool *p = me->pool;
+
+	if (!me->patience.max_ns || !eider__load_relaxed(&p->context))
+		return;
+	eider__lock_give(&p->lock);
+	eider__patience_poll(&me->patience, is_wanted, p);
+	eider__lock_take(&p->lock);
+}
+
 static struct eider_job *wait_for_job_locked(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
-	bool overslept = false;
+	bool overslept = false, polled = false;
 	struct eider_job *job;
 
 	while (!(job = take_locked(me)) && p->state == EIDER__POOL_OPEN &&
 	       !overslept) {
-		if (p->hooks && !p->drained)
+		if (p->hooks && !p->drained) {
 			say_drained(p);
-		else
+		} else if (!polled) {
+			poll_in_context(me);
+			polled = true;
+		} else {
 			overslept = !sleep_locked(me);
+		}
 	}
 	return job;
 }
@@ -148,8 +174,8 @@ static void retire_locked(struct eider__worker *me)
 static struct eider_job *take(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
+	enum eider__summons who = EIDER__SUMMON_NOBODY;
 	struct eider_job *job;
-	bool start = false;
 
 	eider__lock_take(&p->lock);
 	eider__store_relaxed(&me->busy, false);
@@ -157,14 +183,13 @@ static struct eider_job *take(struct eider__worker *me)
 	eider__store_relaxed(&me->busy, job != NULL);
 	me->first = true;
 	if (job && (p->queued || me->taken))
-		start = eider__pool_summon_locked(p);
+		who = eider__pool_summon_locked(p);
 	if (!job && !p->single)
 		retire_locked(me);
 	else if (!job)
-		p->state = EIDER__POOL_CLOSED;	/* nobody would run it */
+		eider__store_relaxed(&p->state, EIDER__POOL_CLOSED);
 	eider__lock_give(&p->lock);
-	if (start)
-		(void)eider__worker_start(p);	/* others do the work if not */
+	(void)eider__pool_call(p, who);		/* others do the work if not */
 	return job;
 }
 
@@ -296,6 +321,7 @@ static void *work(void *arg)
 	eider__worker_here = me;
 	eider__poster_here = &me->poster;
 	eider__thread_set_name(me->watched.thread);
+	eider__patience_init(&me->patience, p->single ? executor->options.poll_ns : 0);
 	if (hooks)
 		me->start_error = hooks->start(p);
 	run_all(me);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "base/patience.h"
 #include "base/watched.h"
 #include "pool.h"
 
@@ -37,6 +38,7 @@ struct eider__worker {
 	/* Its own. */
 	long start_error;
 	bool first;			/* job since it last took some */
+	struct eider__patience patience;	/* for the next job of a context */
 
 	/* Its own, loads by any thread, atomic: of sampled jobs. */
 	struct eider_histogram queue_wait, run;

@@ -101,7 +101,11 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	if (err < 0)
 		goto release_inbox;
 	loop->polled = o->polled;
+	eider__patience_init(&loop->patience, o->poll_ns);
 	loop->accepts_many = eider__has(use, EIDER_FEATURE_MULTISHOT_ACCEPT);
+	/* Else results come while nobody looks, and nobody can end it in time. */
+	if (!loop->ring.defers)
+		use &= ~EIDER_FEATURE_BIT(EIDER_FEATURE_MULTISHOT_RECV);
 	eider__buffers_init(&loop->buffers, o, use);
 	eider__node_init(&loop->all_ops);
 	eider__node_init(&loop->requests);
@@ -265,6 +269,27 @@ static void run(struct eider_loop *loop)
 	loop->dispatching = false;
 }
 
+static bool has_news(void *arg)
+{
+	struct eider_loop *loop = arg;
+
+	return !eider__inbox_is_empty(&loop->inbox) ||
+	       eider__ring_has_news(&loop->ring) || eider__load_relaxed(&loop->stop);
+}
+
+/*
+ * A job's result is expected: true if it, or anything else, came within a moment. Not
+ * asleep all the while, so nobody has to ring.
+ */
+static bool poll_for_results(struct eider_loop *loop)
+{
+	if (!loop->jobs || !loop->patience.max_ns)
+		return false;
+	if (eider__ring_has_work(&loop->ring) && eider__ring_submit(&loop->ring) < 0)
+		return false;
+	return eider__patience_poll(&loop->patience, has_news, loop);
+}
+
 /* Sleep, if nothing came meanwhile. */
 static int sleep_until(struct eider_loop *loop, int64_t deadline)
 {
@@ -288,7 +313,7 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline)
 
 static int enter(struct eider_loop *loop, int64_t deadline)
 {
-	if (!loop->ready.first && deadline > 0)
+	if (!loop->ready.first && deadline > 0 && !poll_for_results(loop))
 		return sleep_until(loop, deadline);
 	return eider__ring_has_work(&loop->ring) ?
 		       eider__ring_submit(&loop->ring) : 0;

@@ -15,6 +15,7 @@
 
 #include "base/atomics.h"
 #include "base/heap.h"
+#include "base/patience.h"
 #include "base/watched.h"
 #include "buffers.h"
 #include "future.h"
@@ -47,6 +48,7 @@ struct eider_loop {
 	unsigned int ops;		/* CQEs that must still come */
 	unsigned int live_fibers;	/* loads by any thread, atomic */
 	unsigned int alarms;		/* started, not done */
+	struct eider__patience patience;	/* for the results of jobs */
 	int64_t now;			/* if it was asked for in this turn, else 0 */
 	struct eider_node all_ops;	/* that are not done */
 	struct eider_node requests;	/* of remote.c, taken and not returned */

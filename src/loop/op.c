@@ -90,10 +90,7 @@ static struct eider_op *op_of(struct eider_future *f)
 	return eider__container(f, struct eider_op, future);
 }
 
-/*
- * Flags of its own last CQE, which are asked for after those of the results before:
- * what an op has no other use for of its future.
- */
+/* Flags of its own last CQE; an op has no other use for this of its future. */
 static uint32_t *last_flags(struct eider_op *op)
 {
 	return &op->future._flags;

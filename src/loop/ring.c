@@ -215,12 +215,21 @@ int eider__ring_wait(struct eider__ring *r, int64_t deadline)
 							NULL));
 }
 
-bool eider__ring_has_work(struct eider__ring *r)
+static bool kernel_has_work(struct eider__ring *r)
 {
 	unsigned int flags = IO_URING_READ_ONCE(*r->uring.sq.kflags);
 
-	return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) ||
-	       io_uring_sq_ready(&r->uring);
+	return flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+bool eider__ring_has_work(struct eider__ring *r)
+{
+	return kernel_has_work(r) || io_uring_sq_ready(&r->uring);
+}
+
+bool eider__ring_has_news(struct eider__ring *r)
+{
+	return io_uring_cq_ready(&r->uring) || kernel_has_work(r);
 }
 
 bool eider__ring_next(struct eider__ring *r, struct eider__cqe *ret)

@@ -75,6 +75,9 @@ int eider__ring_wait(struct eider__ring *r, int64_t deadline);
 /* Is there anything that eider__ring_submit() would be good for? */
 bool eider__ring_has_work(struct eider__ring *r);
 
+/* Is there a completion, or would entering the kernel make one? */
+bool eider__ring_has_news(struct eider__ring *r);
+
 /* The next completion, or false. Each is seen once. */
 bool eider__ring_next(struct eider__ring *r, struct eider__cqe *ret);
 

@@ -1,0 +1,33 @@
+/*
+ * patience.h - to poll for a moment before going to sleep
+ *
+ * Waking a sleeping thread on another CPU is the dearest step there is between two
+ * threads: some 20 us for the waker, and up to 60 until the sleeper runs, where an idle
+ * CPU is halted, as a virtual one's is. Who will be needed again within that time does
+ * better to stay awake for it.
+ *
+ * Bounded: max_ns at a time. Adaptive: who polled in vain does not the next time, then the
+ * next 3 times, 7, ... up to 255; a success forgets that. Fair: it yields all the time, so
+ * that those it waits for can run where they share the CPU. Where there is one CPU only,
+ * polling is waiting for nobody, and not done at all.
+ */
+#ifndef EIDER_BASE_PATIENCE_H
+#define EIDER_BASE_PATIENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct eider__patience {
+	int64_t max_ns;			/* 0: none */
+	uint16_t skip;			/* so many times more */
+	uint8_t misses;			/* in a row, 8 at most */
+};
+
+/* @max_ns, none if it is less than 0, or if this thread may run on one CPU only. */
+void eider__patience_init(struct eider__patience *p, int64_t max_ns);
+
+/* Poll is_there(arg): true as soon as it is, false if it did not come, or at once. */
+bool eider__patience_poll(struct eider__patience *p, bool (*is_there)(void *),
+			  void *arg);
+
+#endif
