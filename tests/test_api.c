@@ -500,7 +500,8 @@ static long shut_down_pool(void *db)
 API_TEST(without_a_database_it_is_unavailable)
 {
 	open_two();
-	shut_down_pool(store_db(api.store));
+	for (int i = 0; i < STORE_REPORTS; i++)
+		shut_down_pool(store_db(api.store, (enum store_use)i));
 	post("/transfers", "{\"from\":1,\"to\":2,\"amount\":1,\"key\":\"k\"}");
 	check_error(503, "unavailable", "same key");
 	ck_assert_str_eq(got.headers, "Retry-After: 1\r\n");

@@ -13,6 +13,7 @@
  * need some tries to be seen again. It names the scenario and the n.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -682,6 +683,96 @@ FAULT_TEST(multishot)
 	return eider_run(use_multishot, NULL, &small);
 }
 
+/* ---- the network ---- */
+
+/* A connection to oneself, and both its ends. */
+static long use_network(void *arg)
+{
+	struct eider_acceptor acceptor;
+	struct eider_stream stream;
+	char name[64], buf[16];
+	long client = -1, got = -1, err = 0;
+	int fd = eider_listen("127.0.0.1:0", 0);
+
+	(void)arg;
+	if (fd < 0)
+		return fd == -EADDRINUSE ? -EAGAIN : fd;	/* bind() failed */
+	ck_assert_int_gt(eider_socket_name(fd, false, name, sizeof(name)), 0);
+	eider_acceptor_init(&acceptor, fd);
+	client = eider_connect(name, EIDER_NEVER);
+	note(&err, client);
+	if (client >= 0) {
+		got = eider_acceptor_next(&acceptor, EIDER_NEVER);
+		ck_assert_int_ge(got, 0);
+		err = eider_stream_init(&stream, (int)got);
+		if (err < 0)
+			close((int)got);
+	}
+	if (client >= 0 && !err) {
+		for (int i = 0; i < 3; i++) {
+			ck_assert_int_eq(eider_send((int)client, "abc", 3), 3);
+			ck_assert_int_eq(eider_stream_recv(&stream, buf, 16,
+							   EIDER_NEVER), 3);
+		}
+		ck_assert_int_eq(eider_stream_recv(&stream, buf, 16,
+						   eider_after(HARNESS_MS)), -ETIME);
+		ck_assert_int_eq(eider_send((int)client, "unread", 6), 6);
+		eider_stream_close(&stream);
+	}
+	if (client >= 0)
+		close((int)client);
+	eider_acceptor_close(&acceptor);
+	close(fd);
+	return err;
+}
+
+static long use_network_without(enum eider_feature f)
+{
+	struct eider_options o = small;
+
+	o.disable = EIDER_FEATURE_BIT(f);
+	return eider_run(use_network, NULL, &o);
+}
+
+FAULT_TEST(network)
+{
+	return eider_run(use_network, NULL, &small);
+}
+
+FAULT_TEST(network_without_multishot)
+{
+	return use_network_without(EIDER_FEATURE_MULTISHOT_RECV);
+}
+
+FAULT_TEST(network_without_buffer_ring)
+{
+	return use_network_without(EIDER_FEATURE_BUFFER_RING);
+}
+
+static long look_names_up(void *arg)
+{
+	struct addrinfo *found;
+	long err = 0;
+
+	(void)arg;
+	for (int i = 0; i < 4; i++) {
+		int64_t deadline = i % 2 ? eider_after(0) : EIDER_NEVER;
+		int res = eider_resolve("localhost", i & 2 ? "80" : NULL, deadline,
+					&found);
+
+		if (!res)
+			freeaddrinfo(found);
+		else if (res != -ETIME || deadline == EIDER_NEVER)
+			note(&err, res);
+	}
+	return err;
+}
+
+FAULT_TEST(names)
+{
+	return eider_run(look_names_up, NULL, &small);
+}
+
 /* ---- while memory is short ---- */
 
 static void *recover_soon(void *arg)
@@ -767,6 +858,17 @@ static void add_contexts(Suite *s)
 	tcase_add_test(t, transaction_pool);
 }
 
+static void add_network(Suite *s)
+{
+	TCase *t = harness_case(s, "network");
+
+	harness_timeout(t, 30);
+	tcase_add_test(t, network);
+	tcase_add_test(t, network_without_multishot);
+	tcase_add_test(t, network_without_buffer_ring);
+	tcase_add_test(t, names);
+}
+
 static void add_fibers_and_ops(Suite *s)
 {
 	TCase *t = harness_case(s, "fibers");
@@ -793,5 +895,6 @@ int main(void)
 	add_making_and_jobs(s);
 	add_contexts(s);
 	add_fibers_and_ops(s);
+	add_network(s);
 	return harness_run(s);
 }

@@ -596,7 +596,7 @@ static long connect_for_ever(void *arg)
 	return eider_connect(arg, EIDER_NEVER);
 }
 
-/* Nobody takes connections, and the queue is full: the deadline ends it, or a cancel. */
+/* Nobody takes connections, and the queue is full: a deadline or a cancel ends it. */
 static void do_not_reach(int listening, char *address)
 {
 	long fds[16], n = 0, fd;
@@ -663,7 +663,8 @@ static long resolve_late(void *arg)
 {
 	struct addrinfo *found;
 	int err = eider_resolve("no-such-name.invalid", "80",
-				*(int *)arg % 2 ? 0 : eider_after(HARNESS_MS), &found);
+				*(int *)arg % 2 ? 0 : eider_after(HARNESS_MS),
+				&found);
 
 	ck_assert_msg(err == -ENOENT || err == -EAGAIN || err == -ETIME ||
 		      err == -ECANCELED, "%d", err);
@@ -698,7 +699,8 @@ START_TEST(nowhere)
 	ck_assert_int_eq(eider_acceptor_next(&a, 0), -EPERM);
 	eider_acceptor_close(&a);
 	ck_assert_int_eq(eider_connect("127.0.0.1:1", 0), -EPERM);
-	ck_assert_int_eq(eider_connect_to((struct sockaddr *)&v4, sizeof(v4), 0), -EPERM);
+	ck_assert_int_eq(eider_connect_to((struct sockaddr *)&v4, sizeof(v4), 0),
+			 -EPERM);
 	ck_assert_int_eq(eider_resolve("127.0.0.1", "1", 0, &found), -EPERM);
 }
 END_TEST

@@ -17,7 +17,7 @@
  *	  200 {"accounts": N, "transfers": N, "total": N, "opened_with": N, "volume": N,
  *	       "wrong": N, "richest": account or null}; slow
  *	GET /health
- *	  200 text/plain "ok": the loop turns
+ *	  200 text/plain "ok" and a newline: the loop turns
  *	GET /metrics
  *	  200 Prometheus text
  *	GET /status

@@ -142,6 +142,7 @@ const struct engine engine_sqlite = {
 	.schemes = schemes,
 	.driver = &eider_sqlite,
 	.tables = tables,
+	.one_writer = true,
 	.execute = execute,
 	.run = run_statement,
 	.message = message,

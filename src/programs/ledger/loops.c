@@ -29,8 +29,15 @@
 
 #include "status.h"
 
-/* How long those who were cut off may take to notice. */
-#define ABORT_NS INT64_C(1000000000)
+/*
+ * Those who were cut off may take as long as that to notice. They are told again and
+ * again: what is cancelled is one wait, and ending takes several.
+ */
+#define ABORT_NS INT64_C(100000000)
+
+enum {
+	ABORTS_MAX = 20,
+};
 
 struct member {
 	struct group *group;
@@ -53,6 +60,7 @@ struct group {
 
 	/* First loop's thread only. */
 	enum phase phase;
+	unsigned int aborts;
 	unsigned int live;		/* servers that have not ended */
 	long failed;			/* not all could begin */
 	struct eider_alarm change;	/* rings at the phase's deadline */
@@ -131,7 +139,7 @@ static int say_lost(const char *what, long err)
 
 static void enter_phase(struct group *g, enum phase phase)
 {
-	if (phase > ABORTING)
+	if (phase == ABORTING && ++g->aborts > ABORTS_MAX)
 		_exit(say_lost("does not end", -ETIME));
 	g->phase = phase;
 	for (unsigned int i = 0; i < g->count; i++)
@@ -154,30 +162,39 @@ static int64_t deadline_of(const struct group *g)
 	}
 }
 
-/* Until all servers have ended. */
+/* What to do now; SERVING: nothing, one of several has ended. */
+static enum phase next_phase(const struct group *g, bool signalled)
+{
+	if (signalled)
+		return g->phase == SERVING ? STOPPING : ABORTING;
+	if (!eider_result(&g->change.future))
+		return ABORTING;	/* the deadline */
+	return g->phase == SERVING ? STOPPING : SERVING;
+}
+
+/* Until all servers have ended; if one fails, so do all. */
 static void watch(struct group *g, struct eider_signal *signal)
 {
 	struct eider_future *both[] = { &g->change.future, &signal->op.future };
 	int64_t deadline = deadline_of(g);
-	enum phase phase = g->phase;
 
 	while (g->live) {
+		enum phase next;
+		bool signalled;
+
 		if (eider_alarm_start(&g->change, deadline) < 0)
 			return;		/* never: this is the loop's thread */
-		if (eider_await_any(both, 2) == 1) {
+		signalled = eider_await_any(both, 2) == 1;
+		if (signalled) {
 			eider_cancel(both[0]);
 			eider_await(both[0]);
-			phase++;
 			while (eider_signal_start(signal, g->options->signals) < 0)
 				eider_yield();
-		} else if (!eider_result(both[0])) {
-			phase++;		/* the deadline */
-		} else if (phase == SERVING) {
-			phase = STOPPING;	/* one failed: all end */
 		}
-		if (phase == g->phase)
+		next = next_phase(g, signalled);
+		if (next == SERVING)
 			continue;
-		enter_phase(g, phase);
+		enter_phase(g, next);
 		deadline = deadline_of(g);
 	}
 }
@@ -230,8 +247,28 @@ static int listen_for(struct group *g, unsigned int i)
 	return copy < 0 ? -errno : copy;
 }
 
+/* Shared sockets would share it with another ledger's, and so with its accounts. */
+static int look_whether_free(const struct group *g)
+{
+	int fd;
+
+	if (g->count == 1)
+		return 0;
+	fd = eider_listen(g->options->address, 0);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 static int prepare(struct group *g, const char **ret_what)
 {
+	int err = look_whether_free(g);
+
+	if (err < 0) {
+		*ret_what = g->options->address;
+		return err;
+	}
 	for (unsigned int i = 0; i < g->count; i++) {
 		struct server *server = &g->members[i].server;
 

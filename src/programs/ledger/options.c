@@ -33,9 +33,9 @@ static const struct option_row {
 	{ "loops", COUNT, FIELD(loops), 1, 256, "threads that serve connections" },
 	{ "workers", COUNT, FIELD(workers), 0, 4096, "threads for jobs, 0: by CPUs" },
 	{ "db-connections", COUNT, FIELD(db_connections), 1, 1000,
-	  "transaction threads, each with a connection" },
+	  "to the database; SQLite has one more, to write" },
 	{ "report-connections", COUNT, FIELD(report_connections), 1, 100,
-	  "the same for reports" },
+	  "to the database, for reports" },
 	{ "max-connections", COUNT, FIELD(connections_max), 1, 1000000,
 	  "HTTP connections; more wait" },
 	{ "max-header", COUNT, FIELD(limits.header_bytes), 256, 1048576,
@@ -157,8 +157,10 @@ static void list_names(struct option *ret)
 	ret[ROWS + 1] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-static int say_usage(void)
+static int say_usage(const char *word)
 {
+	if (word)
+		fprintf(stderr, "ledger: what is '%s'?\n", word);
 	fprintf(stderr, "usage: ledger [--NAME VALUE]...; see ledger --help\n");
 	return 2;
 }
@@ -179,9 +181,9 @@ int options_parse(int argc, char **argv, struct ledger_options *ret)
 			return 0;
 		}
 		status = found >= 1 && found <= ROWS ?
-				 set(ret, &rows[found - 1], optarg) : say_usage();
+				 set(ret, &rows[found - 1], optarg) : say_usage(NULL);
 	}
 	if (status < 0 && optind < argc)
-		return say_usage();
+		return say_usage(argv[optind]);
 	return status;
 }

@@ -94,9 +94,25 @@ static int on_name(http_parser *p, const char *at, size_t len)
 	if (r->in_value)
 		r->name_len = 0;
 	r->in_value = false;
+	r->in_headers = true;
+	/* The parser would let it pass; others see another header than we. */
+	if (memchr(at, ' ', len))
+		return refuse(r, 400);
 	for (size_t i = 0; i < len && r->name_len < sizeof(r->name); i++)
 		r->name[r->name_len++] = (char)tolower((unsigned char)at[i]);
 	return 0;
+}
+
+/* Of all such headers together; a piece more than there is room for is no match. */
+static void add_coding(struct reader *r, const char *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (r->coding_len == sizeof(r->coding))
+			r->coding[0] = '\0';
+		else
+			r->coding[r->coding_len++] =
+				(char)tolower((unsigned char)at[i]);
+	}
 }
 
 static bool is_named(const struct reader *r, const char *name)
@@ -110,13 +126,13 @@ static int on_value(http_parser *p, const char *at, size_t len)
 	struct reader *r = reader_of(p);
 	bool first = !r->in_value;
 
-	(void)at;
-	(void)len;
 	r->in_value = true;
 	if (first && is_named(r, "host"))
 		r->hosts += r->hosts < 2;
 	else if (first && is_named(r, "expect"))
 		r->expects_continue = true;
+	else if (is_named(r, "transfer-encoding"))
+		add_coding(r, at, len);
 	return 0;
 }
 
@@ -129,8 +145,8 @@ static int on_headers(http_parser *p)
 		return refuse(r, p->http_major ? 505 : 400);
 	if (r->hosts > 1 || (is_new && !r->hosts))
 		return refuse(r, 400);
-	/* Other codings than chunked, which the parser leaves to us. */
-	if (p->uses_transfer_encoding && !(p->flags & F_CHUNKED))
+	/* The parser looks for chunked as the last coding only. */
+	if (r->coding_len && (r->coding_len != 7 || memcmp(r->coding, "chunked", 7)))
 		return refuse(r, 501);
 	if (!(p->flags & F_CHUNKED) && (p->flags & F_CONTENTLENGTH) &&
 	    p->content_length > r->limits->body_bytes)
@@ -195,7 +211,9 @@ static void start(struct reader *r)
 	forget_text(r);
 	r->target_len = 0;
 	r->name_len = 0;
+	r->coding_len = 0;
 	r->hosts = 0;
+	r->in_headers = false;
 	r->in_value = false;
 	r->expects_continue = false;
 	r->begun = false;
@@ -215,7 +233,7 @@ static int parse(struct reader *r, struct eider_stream *stream, const char *data
 	if (r->complete || err == HPE_OK)
 		return 0;
 	if (!r->refusal)
-		refuse(r, err == HPE_HEADER_OVERFLOW ? 431 : 400);
+		refuse(r, err != HPE_HEADER_OVERFLOW ? 400 : r->in_headers ? 431 : 414);
 	return r->refusal;
 }
 

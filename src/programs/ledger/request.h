@@ -17,12 +17,13 @@ struct reader {
 	uint32_t target_len;
 	uint16_t refusal;		/* a status, if the request cannot be served */
 	uint8_t name_len;		/* of the header being read, in name */
+	uint8_t coding_len;		/* of what Transfer-Encoding says, in coding */
 	uint8_t hosts;			/* Host headers */
 	bool begun, complete;
-	bool in_value;
+	bool in_headers, in_value;
 	bool expects_continue;
 	bool keep_alive;
-	char name[8];			/* lower case; as much as has to be known */
+	char name[18], coding[8];	/* lower case; as much as has to be known */
 	char small[160];
 };
 

@@ -88,6 +88,8 @@ long server_run(struct server *s)
 	err = accept_all(s);
 	server_stop(s);
 	eider_acceptor_close(&s->acceptor);
+	close(s->fd);			/* so that nobody waits in its queue */
+	s->fd = -1;
 	while (s->open)
 		wait_for_change(s, EIDER_NEVER);
 	return err;

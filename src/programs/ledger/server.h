@@ -22,7 +22,7 @@ struct server_options {
 /* Home thread only, all of it. */
 struct server {
 	const struct server_options *options;
-	int fd;				/* that listens; the caller's */
+	int fd;				/* that listens; closed by server_run() */
 	struct tally *tally;		/* the loop's */
 	struct eider_acceptor acceptor;
 	struct connection *connections;

@@ -299,6 +299,23 @@ static void put_database(FILE *file, const char *name, struct eider_db *db)
 		counts.retried, counts.connections);
 }
 
+static void put_databases(FILE *file, struct store *store)
+{
+	const char *comma = "";
+
+	fputs("\"databases\": [", file);
+	for (int i = 0; i < STORE_USE_COUNT; i++) {
+		struct eider_db *db = store_db(store, (enum store_use)i);
+
+		if (!db)
+			continue;
+		fputs(comma, file);
+		put_database(file, store_use_name((enum store_use)i), db);
+		comma = ",";
+	}
+	fputs("],\n", file);
+}
+
 static void put_requests(FILE *file, const struct tally *sum)
 {
 	fputs("\"requests\": [", file);
@@ -345,11 +362,7 @@ int status_print_json(const struct api *api, FILE *file)
 	put_loops(file, stats);
 	put_pools(file, stats);
 	put_threads(file, stats);
-	fputs("\"databases\": [", file);
-	put_database(file, "transactions", store_db(api->store));
-	fputc(',', file);
-	put_database(file, "reports", store_report_db(api->store));
-	fputs("],\n", file);
+	put_databases(file, api->store);
 	put_requests(file, sum);
 	put_jobs(file, stats);
 	eider_stats_free(stats);

@@ -65,30 +65,48 @@ static int put_times(FILE *file, const struct tally *sum)
 	return err;
 }
 
+struct database {
+	const char *name;
+	struct eider_db_counts counts;
+};
+
+static int count_databases(struct store *store, struct database *ret)
+{
+	int n = 0;
+
+	for (int i = 0; i < STORE_USE_COUNT; i++) {
+		struct eider_db *db = store_db(store, (enum store_use)i);
+
+		if (!db)
+			continue;
+		eider_db_count(db, &ret[n].counts);
+		ret[n++].name = store_use_name((enum store_use)i);
+	}
+	return n;
+}
+
 static void put_databases(FILE *file, const struct api *api)
 {
-	static const char *const names[] = { "transactions", "reports" };
 	static const char ended[] = "ledger_transactions_total";
-	struct eider_db_counts counts[2];
+	struct database dbs[STORE_USE_COUNT];
+	int n = count_databases(api->store, dbs);
 
-	eider_db_count(store_db(api->store), &counts[0]);
-	eider_db_count(store_report_db(api->store), &counts[1]);
 	put_type(file, ended, "counter",
 		 "How the database's transactions ended.");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < n; i++)
 		fprintf(file, "%s{db=\"%s\",end=\"committed\"} %" PRIu64 "\n"
 			"%s{db=\"%s\",end=\"rolled_back\"} %" PRIu64 "\n", ended,
-			names[i], counts[i].committed, ended, names[i],
-			counts[i].rolled_back);
+			dbs[i].name, dbs[i].counts.committed, ended, dbs[i].name,
+			dbs[i].counts.rolled_back);
 	put_type(file, "ledger_transactions_retried_total", "counter",
 		 "Attempts beyond a transaction's first.");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < n; i++)
 		fprintf(file, "ledger_transactions_retried_total{db=\"%s\"} %" PRIu64
-			"\n", names[i], counts[i].retried);
+			"\n", dbs[i].name, dbs[i].counts.retried);
 	put_type(file, "ledger_database_connections", "gauge", "Open now.");
-	for (int i = 0; i < 2; i++)
-		fprintf(file, "ledger_database_connections{db=\"%s\"} %u\n", names[i],
-			counts[i].connections);
+	for (int i = 0; i < n; i++)
+		fprintf(file, "ledger_database_connections{db=\"%s\"} %u\n",
+			dbs[i].name, dbs[i].counts.connections);
 }
 
 int status_print_metrics(const struct api *api, FILE *file)

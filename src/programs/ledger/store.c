@@ -114,7 +114,7 @@ static long get_account(void *arg)
 {
 	struct account_work *w = arg;
 
-	return w->store->engine->run(w->store->db, GET_ACCOUNT,
+	return w->store->engine->run(w->store->read_db, GET_ACCOUNT,
 				     &(const struct value){ .number = w->id },
 				     store_take_account, w->account);
 }
@@ -126,7 +126,7 @@ long store_get_account(struct store *store, int64_t id, struct account *ret,
 	long n = store_check_deadline(deadline);
 
 	if (!n)
-		n = eider_db_call_until(store->db, get_account, &w, deadline);
+		n = eider_db_call_until(store->read_db, get_account, &w, deadline);
 	if (n < 0)
 		return store_error(n);
 	return n ? 0 : -ENOENT;
@@ -156,14 +156,15 @@ static long list_transfers(void *arg)
 	const struct value values[] = {
 		{ .number = w->account }, { .number = w->before }, { .number = w->max },
 	};
-	long n = w->store->engine->run(w->store->db, LIST_TRANSFERS, values,
+	long n = w->store->engine->run(w->store->read_db, LIST_TRANSFERS, values,
 				       take_listed, w);
 	long found;
 
 	if (n)
 		return n;
 	/* Nothing moved there, or there is nothing. */
-	found = w->store->engine->run(w->store->db, GET_ACCOUNT, values, NULL, NULL);
+	found = w->store->engine->run(w->store->read_db, GET_ACCOUNT, values, NULL,
+				      NULL);
 	w->unknown = !found;
 	return found < 0 ? found : 0;
 }
@@ -178,7 +179,7 @@ long store_list_transfers(struct store *store, int64_t account, int64_t before,
 	long n = store_check_deadline(deadline);
 
 	if (!n)
-		n = eider_db_call_until(store->db, list_transfers, &w, deadline);
+		n = eider_db_call_until(store->read_db, list_transfers, &w, deadline);
 	if (n < 0)
 		return store_error(n);
 	return w.unknown ? -ENOENT : n;

@@ -47,9 +47,23 @@ struct report {
 	struct account richest;		/* id 0 if there is none */
 };
 
+/*
+ * What connections are for; each use has a database of its own, with its own threads. Of
+ * SQLite one at a time can write: there transactions have one connection, for which they
+ * stand in line, first come first served, instead of all trying for the file's lock. On
+ * PostgreSQL reading shares the connections of transactions.
+ */
+enum store_use {
+	STORE_TRANSACTIONS,
+	STORE_READING,
+	STORE_REPORTS,
+	STORE_USE_COUNT,
+};
+
 struct store_options {
-	unsigned int connections_max;	/* for transactions and reading; 16 */
-	unsigned int reports_max;	/* connections of their own, for reports; 2 */
+	unsigned int connections_max;	/* for reading, and but for SQLite for
+					   transactions; 16 */
+	unsigned int reports_max;	/* for reports; 2 */
 };
 
 /*
@@ -64,9 +78,10 @@ void store_close(struct store *store);
 
 /* [any] The URL, without a password. */
 const char *store_url(struct store *store);
-/* [any] Of the transactions. */
-struct eider_db *store_db(struct store *store);
-struct eider_db *store_report_db(struct store *store);
+/* [any] "transactions", "reading", "reports". */
+const char *store_use_name(enum store_use use);
+/* [any] NULL if @use shares the database of the one before it. */
+struct eider_db *store_db(struct store *store, enum store_use use);
 
 /*
  * [fiber] All of these: 0, or -errno. -ETIME at @deadline; -EAGAIN if too many

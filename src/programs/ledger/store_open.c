@@ -167,18 +167,27 @@ static int open_database(struct eider_executor *executor, const char *url,
 static int open_databases(struct eider_executor *executor, const char *url,
 			  const struct store_options *options, struct opening *o)
 {
+	struct store *store = o->store;
 	unsigned int connections = CONNECTIONS, reports = REPORTS;
+	bool alone = store->engine->one_writer;
 	int err;
 
 	if (options && options->connections_max)
 		connections = options->connections_max;
 	if (options && options->reports_max)
 		reports = options->reports_max;
-	err = open_database(executor, url, o, "ledger", connections, &o->store->db);
-	if (err < 0)
-		return err;
-	return open_database(executor, url, o, "reports", reports,
-			     &o->store->report_db);
+	err = open_database(executor, url, o, "ledger", alone ? 1 : connections,
+			    &store->dbs[STORE_TRANSACTIONS]);
+	if (!err && alone)
+		err = open_database(executor, url, o, "readers", connections,
+				    &store->dbs[STORE_READING]);
+	if (!err)
+		err = open_database(executor, url, o, "reports", reports,
+				    &store->dbs[STORE_REPORTS]);
+	store->db = store->dbs[STORE_TRANSACTIONS];
+	store->read_db = alone ? store->dbs[STORE_READING] : store->db;
+	store->report_db = store->dbs[STORE_REPORTS];
+	return err;
 }
 
 static int open_store(struct eider_executor *executor, const char *url,
@@ -220,8 +229,8 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	eider_db_close(store->report_db);
-	eider_db_close(store->db);
+	for (int i = STORE_USE_COUNT - 1; i >= 0; i--)
+		eider_db_close(store->dbs[i]);
 	free(store);
 }
 
@@ -230,12 +239,14 @@ const char *store_url(struct store *store)
 	return eider_db_url(store->db);
 }
 
-struct eider_db *store_db(struct store *store)
+const char *store_use_name(enum store_use use)
 {
-	return store->db;
+	static const char *const names[] = { "transactions", "reading", "reports" };
+
+	return names[use];
 }
 
-struct eider_db *store_report_db(struct store *store)
+struct eider_db *store_db(struct store *store, enum store_use use)
 {
-	return store->report_db;
+	return store->dbs[use];
 }

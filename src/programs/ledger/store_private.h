@@ -9,7 +9,9 @@
 /* Constant after store_open(). */
 struct store {
 	const struct engine *engine;
-	struct eider_db *db;		/* transactions, and reading */
+	struct eider_db *dbs[STORE_USE_COUNT];	/* NULL: the one before it */
+	struct eider_db *db;		/* of transactions */
+	struct eider_db *read_db;
 	struct eider_db *report_db;
 };
 

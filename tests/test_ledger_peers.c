@@ -1,0 +1,679 @@
+/*
+ * test_ledger_peers.c - the ledger and peers that are slow, silent, many, or mad
+ *
+ * Peers of the worst manners get what they deserve: their connection closed by a
+ * deadline. What matters is that the others are served meanwhile, that memory is
+ * bounded, and that no bytes whatever make it die or make money.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <jansson.h>
+
+#include "with_ledger.h"
+
+#define HEALTH "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static struct ledger ledger;
+
+static void begin(const char *options)
+{
+	memset(&ledger, 0, sizeof(ledger));
+	ledger_start_file(&ledger, "test.db", options);
+}
+
+static void is_served(void)
+{
+	struct client c;
+
+	ledger_get(&ledger, "/health", &c);
+	client_close(&c);
+}
+
+/* The status's connections, of a kind. */
+static int64_t connections(const char *kind)
+{
+	struct client c;
+	json_t *status;
+	int64_t n;
+
+	ledger_get(&ledger, "/status", &c);
+	status = json_loadb(c.body, c.body_len, 0, NULL);
+	n = json_integer_value(json_object_get(json_object_get(status, "connections"),
+					       kind));
+	json_decref(status);
+	client_close(&c);
+	return n;
+}
+
+static bool only_we_are_left(void *arg)
+{
+	(void)arg;
+	return connections("open") == 1;
+}
+
+/* Something to read, or an end, within @ns? */
+static bool readable(const struct client *c, int64_t ns)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+	return poll(&p, 1, (int)(ns / HARNESS_MS)) > 0;
+}
+
+static void reset(struct client *c)
+{
+	struct linger now = { 1, 0 };
+
+	ck_assert_int_eq(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now,
+				    sizeof(now)), 0);
+	client_close(c);
+}
+
+/* ---- slow ---- */
+
+/*
+ * Send the bytes of @text one by one, over and over, until something comes back: which
+ * has to be a 408 and the end.
+ */
+static void drip(const char *first, const char *text)
+{
+	struct client c = ledger_connect(&ledger);
+	int64_t deadline = eider_after(patience());
+	size_t at = 0;
+
+	ck_assert_int_eq(client_send_text(&c, first), 0);
+	while (!readable(&c, 20 * HARNESS_MS)) {
+		ck_assert_msg(eider_now() < deadline, "a slow peer is not cut off");
+		if (client_send(&c, text + at, 1))
+			break;
+		at = text[at + 1] ? at + 1 : 0;
+	}
+	ck_assert_int_eq(client_answer(&c, false), 408);
+	ck_assert(client_is_error(&c, "timeout"));
+	ck_assert(c.closes);
+	client_end(&c);
+	client_close(&c);
+	is_served();
+}
+
+START_TEST(a_request_drop_by_drop_is_cut_off)
+{
+	begin("--loops 1 --request-timeout 0.4");
+	drip("GET /health HTTP/1.1\r\nHost: x\r\n", "X-A: b\r\n");
+	drip("GET /he", "a");
+	drip("POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n",
+	     "{ ");
+	drip("POST /accounts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+	     "1\r\n \r\n");
+	drip("OPTIONS /health HTTP/1.1\r\n", "X");
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/* A connection with nothing under way ends, with a 408 or without a word. */
+static void is_let_go(struct client *c)
+{
+	int status;
+
+	status = client_answer(c, false);
+	ck_assert_msg(status == 408 || status == -ENODATA, "idle: %d", status);
+	ck_assert_int_eq(client_end(c), 0);
+	client_close(c);
+}
+
+START_TEST(an_idle_connection_is_closed)
+{
+	struct client silent, once;
+
+	begin("--loops 1 --idle-timeout 0.3");
+	silent = ledger_connect(&ledger);
+	once = ledger_connect(&ledger);
+	ck_assert_int_eq(client_ask(&once, "GET", "/health", NULL), 200);
+	is_let_go(&silent);
+	is_let_go(&once);
+	is_served();
+	ledger_stop(&ledger);
+}
+END_TEST
+
+START_TEST(a_busy_connection_is_not_idle)
+{
+	struct client c;
+
+	begin("--loops 1 --idle-timeout 3");
+	c = ledger_connect(&ledger);
+	for (int i = 0; i < 30; i++) {
+		ck_assert_int_eq(client_ask(&c, "GET", "/health", NULL), 200);
+		harness_nap(120 * HARNESS_MS);
+	}
+	client_close(&c);
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/* ---- half there ---- */
+
+START_TEST(who_has_said_all_is_answered)
+{
+	struct client c;
+
+	begin("--loops 1");
+	for (int i = 0; i < 20; i++) {
+		c = ledger_connect(&ledger);
+		ck_assert_int_eq(client_send_text(&c, HEALTH HEALTH), 0);
+		ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+		ck_assert_int_eq(client_answer(&c, false), 200);
+		ck_assert_int_eq(client_answer(&c, false), 200);
+		ck_assert_int_eq(client_end(&c), 0);
+		client_close(&c);
+	}
+	ledger_stop(&ledger);
+}
+END_TEST
+
+START_TEST(who_ends_in_the_middle_is_let_go)
+{
+	static const char *const halves[] = {
+		"", "GET /hea", "GET /health HTTP/1.1\r\nHost: x\r\n",
+		"POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{",
+		"POST /accounts HTTP/1.1\r\nHost: x\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+	};
+
+	begin("--loops 1 --idle-timeout 1000 --request-timeout 1000");
+	for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+		struct client c = ledger_connect(&ledger);
+		long end;
+
+		ck_assert_int_eq(client_send_text(&c, halves[i]), 0);
+		ck_assert_int_eq(shutdown(c.fd, SHUT_WR), 0);
+		end = client_end(&c);
+		ck_assert_msg(end >= 0 || end == -ECONNRESET, "'%s': %ld", halves[i],
+			      end);
+		client_close(&c);
+	}
+	is_served();
+	ledger_stop(&ledger);
+}
+END_TEST
+
+START_TEST(who_vanishes_leaves_nothing_behind)
+{
+	static const char *const wishes[] = {
+		"", "GET /hea", HEALTH, HEALTH HEALTH HEALTH,
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{",
+		"POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"
+		"{\"owner\": \"ann\", \"balance\": 0}",
+		"GET /report HTTP/1.1\r\nHost: x\r\n\r\n",
+	};
+	unsigned int kinds = sizeof(wishes) / sizeof(wishes[0]);
+
+	begin("--loops 2 --idle-timeout 1000 --request-timeout 1000");
+	for (unsigned int i = 0; i < harness_count(400, 40); i++) {
+		struct client c = ledger_connect(&ledger);
+
+		ck_assert_int_eq(client_send_text(&c, wishes[i % kinds]), 0);
+		if (i & 1)
+			harness_nap(200 * HARNESS_US);
+		reset(&c);
+	}
+	ck_assert(harness_wait_until(only_we_are_left, NULL));
+	ledger_check_report(&ledger, 0, 0);
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/* ---- not reading ---- */
+
+enum { DEAF = 8 };
+
+/* Requests for the page, as many as the kernel takes of them; nothing is read. */
+static size_t ask_without_end(struct client *c)
+{
+	static const char page[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	char block[200 * (sizeof(page) - 1)];
+	struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+	size_t asked = 0;
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = page[i % (sizeof(page) - 1)];
+	while (asked < 50000000) {
+		ssize_t n = send(c->fd, block, sizeof(block),
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			asked += (size_t)n;
+		else if (errno != EAGAIN || poll(&p, 1, 300) <= 0)
+			break;
+	}
+	return asked / (sizeof(page) - 1);
+}
+
+static void small_buffers(struct client *c)
+{
+	int small = 4096;
+
+	ck_assert_int_eq(setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small,
+				    sizeof(small)), 0);
+}
+
+START_TEST(a_peer_that_never_reads_costs_little)
+{
+	struct client deaf[DEAF];
+	size_t before, after, asked = 0;
+
+	/* Freed memory that is kept to catch errors is not what is measured. */
+	setenv("ASAN_OPTIONS", "quarantine_size_mb=1", 1);
+	begin("--loops 1 --send-timeout 3 --max-connections 100");
+	for (int i = 0; i < 50; i++)
+		is_served();
+	before = ledger_resident(&ledger);
+	for (int i = 0; i < DEAF; i++) {
+		deaf[i] = ledger_connect(&ledger);
+		small_buffers(&deaf[i]);
+		asked += ask_without_end(&deaf[i]);
+		is_served();
+	}
+	ck_assert_uint_ge(asked, 1000);
+	after = ledger_resident(&ledger);
+	ck_assert_msg(after < before + (size_t)((16 << 20) * harness_slow()),
+		      "%zu requests nobody reads: %zu MiB grew to %zu", asked,
+		      before >> 20, after >> 20);
+	ck_assert(harness_wait_until(only_we_are_left, NULL));
+	is_served();
+	for (int i = 0; i < DEAF; i++)
+		client_close(&deaf[i]);
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/* ---- many ---- */
+
+enum { MOST = 4 };
+
+/* 200 in the end, be it that it waits, or is told to come again. */
+static void is_served_in_the_end(struct client *c)
+{
+	int64_t deadline = eider_after(patience());
+	int status = client_answer(c, false);
+
+	while (status != 200) {
+		ck_assert_msg(status == 503, "%d at the limit of connections", status);
+		ck_assert_msg(eider_now() < deadline, "there is room, but no service");
+		harness_nap(20 * HARNESS_MS);
+		client_close(c);
+		*c = ledger_connect(&ledger);
+		client_send_text(c, HEALTH);
+		status = client_answer(c, false);
+	}
+}
+
+START_TEST(at_the_limit_of_connections_the_next_waits)
+{
+	struct client inside[MOST], next;
+
+	begin("--loops 1 --max-connections 4");
+	for (int i = 0; i < MOST; i++) {
+		inside[i] = ledger_connect(&ledger);
+		ck_assert_int_eq(client_ask(&inside[i], "GET", "/health", NULL), 200);
+	}
+	next = ledger_connect(&ledger);
+	ck_assert_int_eq(client_send_text(&next, HEALTH), 0);
+	if (readable(&next, 300 * HARNESS_MS)) {
+		ck_assert_int_eq(client_answer(&next, false), 503);
+		client_close(&next);
+		next = ledger_connect(&ledger);
+		client_send_text(&next, HEALTH);
+	}
+	for (int i = 0; i < MOST; i++)
+		ck_assert_int_eq(client_ask(&inside[i], "GET", "/health", NULL), 200);
+	client_close(&inside[0]);
+	is_served_in_the_end(&next);
+	for (int i = 1; i < MOST; i++) {
+		ck_assert_int_eq(client_ask(&inside[i], "GET", "/health", NULL), 200);
+		client_close(&inside[i]);
+	}
+	client_close(&next);
+	ledger_stop(&ledger);
+}
+END_TEST
+
+START_TEST(many_come_and_go_at_the_limit)
+{
+	struct client all[8 * MOST];
+
+	begin("--loops 2 --max-connections 4");
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < 8 * MOST; i++) {
+			all[i] = ledger_connect(&ledger);
+			ck_assert_int_eq(client_send_text(&all[i], HEALTH), 0);
+		}
+		for (int i = 0; i < 8 * MOST; i++) {
+			if (i % 3)
+				is_served_in_the_end(&all[i]);
+			client_close(&all[i]);
+		}
+	}
+	is_served();
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/* The CPU time of the ledger, in ticks. */
+static unsigned long cpu_ticks(void)
+{
+	char path[64], text[1024];
+	unsigned long user = 0, system = 0;
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)ledger.pid);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = 0;
+	ck_assert_ptr_nonnull(strrchr(text, ')'));
+	ck_assert_int_eq(sscanf(strrchr(text, ')') + 1,
+				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system), 2);
+	return user + system;
+}
+
+static unsigned int descriptors_of_ledger(void)
+{
+	char command[64];
+	unsigned int n = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)ledger.pid);
+	f = popen(command, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%u", &n), 1);
+	pclose(f);
+	return n;
+}
+
+static void limit_descriptors(rlim_t n)
+{
+	struct rlimit limit = { n, 4096 };
+
+	ck_assert_int_eq(prlimit(ledger.pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+START_TEST(without_descriptors_it_waits_for_some)
+{
+	struct client inside[30];
+	unsigned long ticks;
+
+	begin("--loops 1");
+	is_served();
+	limit_descriptors(descriptors_of_ledger() + 10);
+	for (int i = 0; i < 30; i++) {
+		inside[i] = ledger_connect(&ledger);
+		ck_assert_int_eq(client_send_text(&inside[i], HEALTH), 0);
+	}
+	ticks = cpu_ticks();
+	harness_nap(HARNESS_S);
+	ticks = cpu_ticks() - ticks;
+	ck_assert_msg(ticks < 50, "%lu ticks of CPU in a second of waiting", ticks);
+	for (int i = 0; i < 30; i++)
+		client_close(&inside[i]);
+	is_served();
+	limit_descriptors(4096);
+	is_served();
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/* ---- mad ---- */
+
+/*
+ * Requests, and requests changed at random. Each goes over a connection of its own,
+ * which then says that it is at its end; so the ledger has to come to an end too. To
+ * see a failure again: EIDER_TEST_SEED, one thread's numbers are the same then.
+ */
+enum { MAD_THREADS = 4, MAD_MAX = 2048 };
+
+static const char *const sane[] = {
+	HEALTH,
+	"POST /transfers HTTP/1.1\r\nHost: x\r\nContent-Length: 49\r\n\r\n"
+	"{\"from\": 1, \"to\": 2, \"amount\": 1, \"key\": \"fuzz1\"}",
+	"POST /transfers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	"1c\r\n{\"from\": 2, \"to\": 1, \"amount\r\n"
+	"17;x=y\r\n\": 2, \"key\": \"fuzz2\"}  \r\n"
+	"0\r\nX-T: y\r\n\r\n",
+	"POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 31\r\n\r\n"
+	"{\"owner\": \"eve\", \"balance\": 10}",
+	"GET /accounts/1 HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
+	"GET /transfers?account=1&limit=10&before=100 HTTP/1.1\r\nHost: x\r\n\r\n",
+	"HEAD / HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nUser-Agent: fuzz\r\n\r\n",
+	HEALTH "GET /report HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" HEALTH,
+	"POST /accounts HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+	"Content-Length: 31\r\n\r\n{\"owner\": \"eve\", \"balance\": 10}",
+	"GET http://ledger/status HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+};
+
+#define SANE (sizeof(sane) / sizeof(sane[0]))
+
+static struct {
+	unsigned int seed, rounds;
+	unsigned int answers, refused, failed;
+} mad;
+
+struct mutant {
+	unsigned int random;
+	size_t len;
+	char text[MAD_MAX];
+};
+
+/* A number below @n. */
+static size_t pick(struct mutant *m, size_t n)
+{
+	return n ? (size_t)rand_r(&m->random) % n : 0;
+}
+
+/* Put @n bytes in at @at, as far as there is room. */
+static void insert(struct mutant *m, size_t at, const char *bytes, size_t n)
+{
+	if (n > MAD_MAX - m->len)
+		n = MAD_MAX - m->len;
+	memmove(m->text + at + n, m->text + at, m->len - at);
+	memcpy(m->text + at, bytes, n);
+	m->len += n;
+}
+
+static void insert_special(struct mutant *m, size_t at)
+{
+	static const char *const special[] = {
+		"\r\n", "\n", "\r", " ", ":", ";", "%00", "\xff",
+		"99999999999999999999",
+		"-1", "0", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n",
+		"Connection: close\r\n", "\"", "{", "}", "[[[[[[[[", "HTTP/1.1",
+		"\\u0000",
+	};
+	const char *text = special[pick(m, sizeof(special) / sizeof(special[0]))];
+
+	insert(m, at, text, strlen(text));
+}
+
+/* Change something. */
+static void mutate(struct mutant *m)
+{
+	size_t at = pick(m, m->len), n = 1 + pick(m, m->len - at ? m->len - at : 1);
+	char copy[MAD_MAX], random = (char)pick(m, 256);
+	const char *other = sane[pick(m, SANE)];
+
+	if (!m->len)
+		return;
+	switch (pick(m, 8)) {
+	case 0:
+		m->text[at] ^= (char)(1 << pick(m, 8));
+		break;
+	case 1:
+		m->text[at] = random;
+		break;
+	case 2:				/* delete */
+		memmove(m->text + at, m->text + at + n, m->len - at - n);
+		m->len -= n;
+		break;
+	case 3:				/* duplicate */
+		memcpy(copy, m->text + at, n);
+		insert(m, at, copy, n);
+		break;
+	case 4:
+		insert(m, at, &random, 1);
+		break;
+	case 5:
+		m->len = at;
+		break;
+	case 6:				/* splice */
+		m->len = at;
+		n = pick(m, strlen(other));
+		insert(m, at, other + n, strlen(other) - n);
+		break;
+	default:
+		insert_special(m, at);
+	}
+}
+
+static void breed(struct mutant *m)
+{
+	m->len = 0;
+	for (size_t n = 1 + pick(m, 2); n; n--) {
+		const char *request = sane[pick(m, SANE)];
+
+		insert(m, m->len, request, strlen(request));
+	}
+	for (size_t n = pick(m, 5); n; n--)
+		mutate(m);
+}
+
+/* The statuses in all that was answered; 500 and its kin fail the test. */
+static void judge(const struct mutant *m, const char *answer)
+{
+	for (const char *p = answer; (p = strstr(p, "HTTP/1.1 ")); p += 9) {
+		int status = atoi(p + 9);
+
+		harness_add(&mad.answers, 1);
+		if (status >= 400)
+			harness_add(&mad.refused, 1);
+		if (status < 500 || status == 501 || status == 503 || status == 505)
+			continue;
+		harness_add(&mad.failed, 1);
+		printf("%d for: %.*s\n", status, (int)m->len, m->text);
+	}
+}
+
+/* Everything until the end, as text without NUL bytes. */
+static void listen_to_all(struct client *c, const struct mutant *m)
+{
+	static __thread char answer[400000];
+	size_t len = 0;
+
+	for (;;) {
+		ssize_t n = recv(c->fd, answer + len, sizeof(answer) - 1 - len, 0);
+
+		if (n <= 0 && errno == EAGAIN && n < 0) {
+			harness_add(&mad.failed, 1);
+			printf("no end after: %.*s\n", (int)m->len, m->text);
+		}
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	answer[len] = 0;
+	for (size_t i = 0; i < len; i++)
+		if (!answer[i])
+			answer[i] = '?';
+	judge(m, answer);
+}
+
+static void *go_mad(void *arg)
+{
+	struct mutant *m = arg;
+
+	for (unsigned int i = 0; i < mad.rounds / MAD_THREADS; i++) {
+		struct client c = ledger_connect(&ledger);
+
+		breed(m);
+		if (client_send(&c, m->text, m->len) == 0 && pick(m, 10)) {
+			shutdown(c.fd, SHUT_WR);
+			listen_to_all(&c, m);
+		}
+		client_close(&c);
+	}
+	return NULL;
+}
+
+static void choose_seed(void)
+{
+	const char *seed = getenv("EIDER_TEST_SEED");
+
+	mad.seed = seed ? (unsigned int)atol(seed) : (unsigned int)eider_now();
+	/* The sanitizers that look at memory are what this is for. */
+	mad.rounds = harness_slow() > 4 ? harness_count(10000, 100) : 10000;
+	printf("EIDER_TEST_SEED=%u, %u rounds\n", mad.seed, mad.rounds);
+}
+
+START_TEST(mad_requests_do_no_harm)
+{
+	static struct mutant mutants[MAD_THREADS];
+	pthread_t threads[MAD_THREADS];
+	struct client c;
+	int64_t id;
+
+	choose_seed();
+	begin("--loops 2 --max-connections 1000");
+	c = ledger_connect(&ledger);
+	ck_assert_int_eq(client_open_account(&c, "ann", 1000, &id), 201);
+	ck_assert_int_eq(client_open_account(&c, "bob", 1000, &id), 201);
+	client_close(&c);
+	for (unsigned int i = 0; i < MAD_THREADS; i++) {
+		mutants[i].random = mad.seed + i;
+		ck_assert(!pthread_create(&threads[i], NULL, go_mad, &mutants[i]));
+	}
+	for (int i = 0; i < MAD_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	printf("%u answers, %u of them refusals\n", mad.answers, mad.refused);
+	ck_assert_uint_eq(mad.failed, 0);
+	ck_assert_uint_ge(mad.answers, mad.rounds / 4);
+	is_served();
+	ck_assert(harness_wait_until(only_we_are_left, NULL));
+	ledger_get(&ledger, "/report", &c);
+	ck_assert_int_eq(client_number(&c, "wrong"), 0);
+	ck_assert_int_eq(client_number(&c, "total"), client_number(&c, "opened_with"));
+	client_close(&c);
+	ledger_stop(&ledger);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ledger_peers");
+	TCase *t = harness_case(s, "peers");
+
+	harness_timeout(t, 120);
+	tcase_add_test(t, a_request_drop_by_drop_is_cut_off);
+	tcase_add_test(t, an_idle_connection_is_closed);
+	tcase_add_test(t, a_busy_connection_is_not_idle);
+	tcase_add_test(t, who_has_said_all_is_answered);
+	tcase_add_test(t, who_ends_in_the_middle_is_let_go);
+	tcase_add_test(t, who_vanishes_leaves_nothing_behind);
+	tcase_add_test(t, a_peer_that_never_reads_costs_little);
+	tcase_add_test(t, at_the_limit_of_connections_the_next_waits);
+	tcase_add_test(t, many_come_and_go_at_the_limit);
+	tcase_add_test(t, without_descriptors_it_waits_for_some);
+	t = harness_case(s, "mad");
+	harness_timeout(t, 180);
+	tcase_add_test(t, mad_requests_do_no_harm);
+	return harness_run(s);
+}
