@@ -90,7 +90,8 @@ EIDER_API long eider_connect_to(const struct sockaddr *address, socklen_t len,
  * [fiber] getaddrinfo() for stream sockets, as a job of a pool of its own, of few
  * threads: slow names hold up other names only. 0, and freeaddrinfo(*ret) is the
  * caller's; -ENOENT no such name; -EAGAIN a name server does not answer; -ETIME at
- * @deadline, with the look-up left to end by itself; -EINVAL, -ENOMEM.
+ * @deadline, with the look-up left to end by itself; -EINVAL, -ENOMEM. Cancelling the
+ * fiber takes out a look-up that has not begun; one that runs is waited for.
  */
 EIDER_API EIDER_MUST_CHECK int eider_resolve(const char *host, const char *service,
 					     int64_t deadline,

@@ -61,9 +61,9 @@ EIDER_API void *eider_thread_state(struct eider_thread *thread);
 EIDER_API void eider_thread_set_state(struct eider_thread *thread, void *state);
 
 /*
- * [job] of a context: say whether the pool's lease_stop would have anything to do, if the
- * context were left now. It is not called, and leaving does not wait for it, if it has
- * not; as long as nobody says so it is.
+ * [job] of a context: say whether the pool's lease_stop would have anything to do, if
+ * the context were left now. It is not called, and leaving does not wait for it, if it
+ * has not; as long as nobody says so it is.
  */
 EIDER_API void eider_thread_set_clean(struct eider_thread *thread, bool clean);
 

@@ -15,9 +15,9 @@
  * opens it anew.
  *
  * Two users find it idle: a lease, and a lone call on a general thread. Each looks
- * after it first (eider__connection_ready()): a hook for it would be one more way to the
- * thread and back, and so would one at the end, which is why each job says whether it
- * leaves anything (eider_thread_set_clean()).
+ * after it first (eider__connection_ready()): a hook for it would be one more way to
+ * the thread and back, and so would one at the end, which is why each job says whether
+ * it leaves anything (eider_thread_set_clean()).
  *
  * Invariants
  *

@@ -19,8 +19,8 @@
  * Begin ahead. The body of a transaction starts at once, while begin is on its way:
  * what the body calls comes after it on the same thread, and goes with it if the thread
  * is quick. Should begin fail, all these calls do as well, with its error
- * (connection.c, refused), and so does the transaction, whatever the body makes of that.
- * A savepoint waits: only the thread knows whether a begin is one.
+ * (connection.c, refused), and so does the transaction, whatever the body makes of
+ * that. A savepoint waits: only the thread knows whether a begin is one.
  *
  * Conflicts. Only whoever began the transaction itself can repeat it, so a
  * savepoint hands -EAGAIN up. The pause is taken without a lease: others get the

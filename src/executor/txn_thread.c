@@ -234,8 +234,8 @@ static void stop_thread(struct eider_pool *p)
  * Nothing is left in the queue. New work is placed under txn_lock, so if the queue is
  * empty under it, the thread is really out of work.
  *
- * That of a lease concerns nobody before the lease ends, and who ends it sees to it. The
- * look at it needs no lock: a job placed after the end of a lease came by way of
+ * That of a lease concerns nobody before the lease ends, and who ends it sees to it.
+ * The look at it needs no lock: a job placed after the end of a lease came by way of
  * txn_lock and the pool's lock, which this thread took after it.
  */
 static void drained(struct eider_pool *p)

@@ -1,8 +1,8 @@
 /*
  * drop.c - what is left in a loop that is being freed
  *
- * Nothing is run any more: what is ready, in the inbox, or still comes from the kernel is
- * dropped. In which order, and what else has to happen between: executor/assembly.c.
+ * Nothing is run any more: what is ready, in the inbox, or still comes from the kernel
+ * is dropped. In which order, and what else has to happen between: executor/assembly.c.
  */
 #include "base/sys.h"
 #include "loop.h"

@@ -34,7 +34,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/sys.h"
 
 enum {
 	BACKLOG_MAX = 1024,
@@ -52,38 +51,6 @@ enum {
 };
 
 _Static_assert(sizeof(struct eider_op) <= 184, "an op fits on a small stack");
-
-struct eider_shot *eider__shot_get(struct eider__shots *s)
-{
-	struct eider_shot *shot = s->free;
-
-	if (!shot) {
-		shot = eider__alloc(sizeof(*shot));
-		if (shot) {
-			shot->all = s->all;
-			s->all = shot;
-		}
-		return shot;
-	}
-	s->free = shot->next;
-	return shot;
-}
-
-void eider__shot_put(struct eider__shots *s, struct eider_shot *shot)
-{
-	shot->next = s->free;
-	s->free = shot;
-}
-
-void eider__shots_release(struct eider_loop *loop)
-{
-	struct eider_shot *shot;
-
-	while ((shot = loop->shots.all)) {
-		loop->shots.all = shot->all;
-		eider__free(shot);
-	}
-}
 
 static struct eider_op *op_of(struct eider_future *f)
 {

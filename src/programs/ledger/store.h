@@ -48,10 +48,10 @@ struct report {
 };
 
 /*
- * What connections are for; each use has a database of its own, with its own threads. Of
- * SQLite one at a time can write: there transactions have one connection, for which they
- * stand in line, first come first served, instead of all trying for the file's lock. On
- * PostgreSQL reading shares the connections of transactions.
+ * What connections are for; each use has a database of its own, with its own threads.
+ * Of SQLite one at a time can write: there transactions have one connection, for which
+ * they stand in line, first come first served, instead of all trying for the file's
+ * lock. On PostgreSQL reading shares the connections of transactions.
  */
 enum store_use {
 	STORE_TRANSACTIONS,
