@@ -52,6 +52,7 @@ struct eider_acceptor {
 	int _fd;
 	bool _armed;
 	bool _stopped;
+	bool _paused;
 };
 
 /* [any] For the listening socket @fd, which stays the caller's. */
@@ -64,10 +65,13 @@ EIDER_API void eider_acceptor_init(struct eider_acceptor *a, int fd);
  * -ENFILE, -ENOBUFS, -ENOMEM: connections wait in the socket's own queue, so sleep a
  * little and ask again.
  *
- * Few are accepted before they are asked for: who stops asking, at a limit of
- * connections, leaves the rest to the socket's queue.
+ * Connections may be accepted before they are asked for: a few, or a burst that was in
+ * the socket's queue. Who stops asking for a while, at a limit of connections, says so.
  */
 EIDER_API long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline);
+
+/* [loop] Accept no more until the next question: leave them to the socket's queue. */
+EIDER_API void eider_acceptor_pause(struct eider_acceptor *a);
 
 /* [loop] Accept no more. What was accepted is still given, then -ECANCELED. */
 EIDER_API void eider_acceptor_stop(struct eider_acceptor *a);
@@ -90,8 +94,7 @@ EIDER_API long eider_connect_to(const struct sockaddr *address, socklen_t len,
  * [fiber] getaddrinfo() for stream sockets, as a job of a pool of its own, of few
  * threads: slow names hold up other names only. 0, and freeaddrinfo(*ret) is the
  * caller's; -ENOENT no such name; -EAGAIN a name server does not answer; -ETIME at
- * @deadline, with the look-up left to end by itself; -EINVAL, -ENOMEM. Cancelling the
- * fiber takes out a look-up that has not begun; one that runs is waited for.
+ * @deadline, or -ECANCELED, with the look-up left to end by itself; -EINVAL, -ENOMEM.
  */
 EIDER_API EIDER_MUST_CHECK int eider_resolve(const char *host, const char *service,
 					     int64_t deadline,

@@ -15,10 +15,15 @@
  *	while ((n = eider_stream_peek(&s, &data, deadline)) > 0)
  *		eider_stream_consume(&s, parse(data, n));
  *
- * Bounds	A stream that is not read holds few buffers: then its receive is
- *		ended, until it is read again, and what the peer goes on sending stays
- *		in the socket, which makes the peer wait. Where all of a loop's
- *		buffers are in use, streams wait their turn.
+ * Bounds	What comes in while nobody reads is taken once: as much as the socket
+ *		holds by then (SO_RCVBUF bounds that), and no more until it is read,
+ *		so that the peer has to wait. From then on the stream receives only
+ *		while it is read. Where buffers run out, results that nobody looked at
+ *		yet are moved to memory of their streams' own; if that is not enough
+ *		streams wait their turn.
+ *
+ * Manners	A fiber that has peeked, and is going to wait for something else with
+ *		bytes left, keeps a buffer from others: see eider_stream_detach().
  *
  * Sending	is eider_send_until() to stream.fd and its kin, at any time.
  */
@@ -42,6 +47,9 @@ struct eider_stream {
 	uint32_t _buffer;
 	uint32_t _puts;
 	bool _armed;
+	bool _single;			/* no multishot any more */
+	struct eider__spilled *_spilled, **_spilled_end;
+	struct eider_node _node;	/* in the loop's streams */
 };
 
 /*
@@ -61,6 +69,16 @@ EIDER_API long eider_stream_peek(struct eider_stream *s, const char **ret_data,
 
 /* [loop] The first @n of what was peeked at are done; no more than that. */
 EIDER_API void eider_stream_consume(struct eider_stream *s, size_t n);
+
+/* [loop] Is there anything received and not consumed? */
+EIDER_API bool eider_stream_has_unread(const struct eider_stream *s);
+
+/*
+ * [loop] Move what was received and not consumed to memory of the stream's own, so that
+ * it keeps no buffer of the loop's while its fiber waits for something else. Pointers
+ * of earlier peeks end here. 0; -ENOMEM, with nothing lost; -EPERM.
+ */
+EIDER_API EIDER_MUST_CHECK int eider_stream_detach(struct eider_stream *s);
 
 /* [fiber] Peek, copy at most @len, consume. */
 EIDER_API long eider_stream_recv(struct eider_stream *s, void *buf, size_t len,

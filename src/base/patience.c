@@ -34,7 +34,6 @@ static bool poll_for(int64_t ns, bool (*is_there)(void *), void *arg)
 				return true;
 			eider__cpu_relax();
 		}
-		sched_yield();
 	} while (eider_now() < end);
 	return is_there(arg);
 }

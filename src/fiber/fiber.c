@@ -48,12 +48,14 @@ static void cancel_fiber(struct eider_future *f)
 {
 	struct eider_fiber *fiber = eider__container(f, struct eider_fiber, future);
 
-	if (!fiber->awaited_count) {
-		fiber->cancel_due = true;
-		return;
-	}
-	for (size_t i = 0; i < fiber->awaited_count; i++)
+	/* What is ready already does not notice: then it is for the next wait. */
+	fiber->cancel_due = true;
+	for (size_t i = 0; i < fiber->awaited_count; i++) {
+		if (eider__future_state(fiber->awaited[i]) != EIDER__PENDING)
+			continue;
+		fiber->cancel_due = false;
 		eider_cancel(fiber->awaited[i]);
+	}
 }
 
 static const struct eider_kind fiber_kind = {

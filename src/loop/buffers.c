@@ -26,6 +26,7 @@ void eider__buffers_init(struct eider__buffers *b, const struct eider_options *o
 		       eider__has(use, EIDER_FEATURE_MULTISHOT_RECV);
 	b->first_free = EIDER__NO_BUFFER;
 	eider__node_init(&b->waiting);
+	eider__node_init(&b->streams);
 }
 
 static size_t memory_size(const struct eider__buffers *b)

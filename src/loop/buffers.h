@@ -25,6 +25,7 @@ struct eider__buffers {
 	uint32_t unused;		/* those from here on, which never were in it */
 	uint32_t puts;			/* how often one was given back */
 	struct eider_node waiting;	/* streams, for one to be given back */
+	struct eider_node streams;	/* all that are open */
 };
 
 enum {

@@ -29,6 +29,11 @@ static void arm(struct eider_acceptor *a)
 	struct io_uring_sqe *sqe = eider__sqe_in_fiber(&a->_op, EIDER_NEVER);
 
 	a->_armed = true;
+	a->_paused = false;
+	if (a->_stopped) {	/* while there was no entry: it is a no-op, cancelled */
+		eider_cancel(&a->_op.future);
+		return;
+	}
 	if (!a->_op.future._loop->accepts_many) {
 		io_uring_prep_accept(sqe, a->_fd, NULL, NULL, SOCK_CLOEXEC);
 		return;
@@ -42,7 +47,7 @@ static bool is_passing(const struct eider_acceptor *a, long err)
 {
 	switch (err) {
 	case -ECANCELED:
-		return eider__op_was_overfull(&a->_op);
+		return eider__op_was_overfull(&a->_op) || a->_paused;
 	case -EAGAIN:
 	case -EINTR:
 	case -ECONNABORTED:
@@ -79,6 +84,14 @@ long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline)
 		a->_armed = a->_op.flags & IORING_CQE_F_MORE;
 	} while (res < 0 && is_passing(a, res));
 	return res;
+}
+
+void eider_acceptor_pause(struct eider_acceptor *a)
+{
+	if (!a->_armed)
+		return;
+	a->_paused = true;
+	eider_cancel(&a->_op.future);
 }
 
 void eider_acceptor_stop(struct eider_acceptor *a)

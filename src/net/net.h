@@ -10,8 +10,42 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <eider/stream.h>
+
 #include "fiber/fiber.h"
 #include "loop/op.h"
+
+/* A stream's data outside of the loop's buffers, oldest first. */
+struct eider__spilled {
+	struct eider__spilled *next;
+	uint32_t len;
+	char data[];
+};
+
+/* What s->_buffer is if it is no buffer's number. */
+enum {
+	EIDER__RECEIVING = EIDER__NO_BUFFER - 1,	/* a fiber is about it */
+	EIDER__SPILLED = EIDER__NO_BUFFER - 2,		/* _data is the first spilled */
+};
+
+static inline struct eider__buffers *eider__buffers_of(const struct eider_stream *s)
+{
+	return &s->_op.future._loop->buffers;
+}
+
+/* [loop] Give a buffer back, and the next in line its turn. */
+static inline void eider__stream_put(struct eider__buffers *b, uint32_t id)
+{
+	eider__buffers_put(b, id);
+	eider__turns_next(&b->waiting, 0);
+}
+
+/* [loop] The first spilled piece is what @s shows next. False if there is none. */
+bool eider__stream_unspill(struct eider_stream *s);
+/* [loop] It was consumed. */
+void eider__stream_drop_spilled(struct eider_stream *s);
+/* [loop] Free buffers that hold what nobody looked at: of all streams but @s. */
+void eider__streams_spill(struct eider_stream *s);
 
 /* An address in text, taken apart. */
 struct eider__address {

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <netdb.h>
 
+#include <eider/io.h>
 #include <eider/job.h>
 #include <eider/net.h>
 
@@ -25,6 +26,7 @@ struct lookup {
 	struct eider_job job;
 	char *host, *service;		/* NULL: any */
 	struct addrinfo *found;
+	struct eider_alarm *gate;	/* of who waits; NULL: nobody */
 };
 
 static long result_of(int code)
@@ -95,33 +97,52 @@ static struct lookup *make_lookup(const char *host, const char *service)
 	return l;
 }
 
-static void end_abandoned(struct eider_future *f)
+/* It is done: who waits learns of it, or if nobody does any more it goes. */
+static void end_lookup(struct eider_future *f)
 {
-	free_lookup(eider__container(f, struct lookup, job.future));
+	struct lookup *l = eider__container(f, struct lookup, job.future);
+
+	if (!l->gate)
+		free_lookup(l);
+	else
+		eider_cancel(&l->gate->future);
 }
 
-/* The job ends some day, and then @l goes. */
-static void abandon(struct lookup *l)
+/*
+ * Not for the job itself: cancelling that only asks it to end, and it does not listen.
+ * 0 it is done; -ETIME, -ECANCELED.
+ */
+static int wait_for_end(struct lookup *l, int64_t deadline)
 {
-	int err;
+	struct eider_alarm gate;
+	long res = eider_alarm_start(&gate, deadline);
 
-	eider_cancel(&l->job.future);
-	err = eider_on_done(&l->job.future, end_abandoned);
-	EIDER_ASSERT(!err);
+	if (res < 0)
+		return (int)res;
+	l->gate = &gate;
+	res = eider_await(&gate.future);
+	l->gate = NULL;
+	if (eider_is_done(&l->job.future))
+		return 0;
+	return res < 0 ? (int)res : -ETIME;
 }
 
 static int await_lookup(struct lookup *l, int64_t deadline, struct addrinfo **ret)
 {
 	int err = eider_job_start(&l->job);
 
-	if (!err) {
-		err = eider_await_until(&l->job.future, deadline);
-		if (err < 0) {
-			abandon(l);
-			return err;
-		}
-		err = (int)eider_result(&l->job.future);
+	if (!err)
+		err = eider_on_done(&l->job.future, end_lookup);
+	if (err < 0) {
+		free_lookup(l);
+		return err;
 	}
+	err = wait_for_end(l, deadline);
+	if (err < 0) {
+		eider_cancel(&l->job.future);
+		return err;
+	}
+	err = (int)eider_result(&l->job.future);
 	if (!err) {
 		*ret = l->found;
 		l->found = NULL;

@@ -21,9 +21,10 @@
  * on.
  *
  * Full. Results that nobody looks at wait in the op, each with a buffer. Beyond
- * AHEAD_MAX the op is ended, and armed anew once all of them are consumed: the bytes
- * stay in the socket, and its window closes. What the kernel had on its way comes all
- * the same: 32 more at most, which is how many it takes from one socket at a time.
+ * AHEAD_MAX the op is ended, and the stream receives one by one from then on, only when
+ * it is read: the bytes stay in the socket, and its window closes. What the kernel had
+ * on its way comes all the same, once: as much as was in the socket. Where that leaves
+ * others without buffers it is moved out of them (spill.c).
  */
 #include "net.h"
 
@@ -39,14 +40,7 @@
 enum {
 	AHEAD_MAX = 2,
 	ENDED = 1,		/* s->_end: by the peer, in order */
-	/* s->_buffer: somebody is about to receive, and there is none yet. */
-	RECEIVING = EIDER__NO_BUFFER - 1,
 };
-
-static struct eider__buffers *buffers_of(const struct eider_stream *s)
-{
-	return &s->_op.future._loop->buffers;
-}
 
 int eider_stream_init(struct eider_stream *s, int fd)
 {
@@ -62,22 +56,18 @@ int eider_stream_init(struct eider_stream *s, int fd)
 	s->fd = fd;
 	s->_op.future._loop = loop;
 	s->_buffer = EIDER__NO_BUFFER;
+	s->_spilled_end = &s->_spilled;
+	eider__node_append(&loop->buffers.streams, &s->_node);
 	return 0;
-}
-
-static void put(struct eider__buffers *b, uint32_t id)
-{
-	eider__buffers_put(b, id);
-	eider__turns_next(&b->waiting, 0);
 }
 
 /* A receive ended; what it has of a buffer, or of a turn to get one, is passed on. */
 static void put_unread(struct eider_stream *s)
 {
-	struct eider__buffers *b = buffers_of(s);
+	struct eider__buffers *b = eider__buffers_of(s);
 
 	if (s->_op.flags & IORING_CQE_F_BUFFER)
-		put(b, s->_op.flags >> IORING_CQE_BUFFER_SHIFT);
+		eider__stream_put(b, s->_op.flags >> IORING_CQE_BUFFER_SHIFT);
 	else
 		eider__turns_next(&b->waiting, 0);
 }
@@ -85,13 +75,13 @@ static void put_unread(struct eider_stream *s)
 static void keep(struct eider_stream *s, uint32_t buffer, long n)
 {
 	s->_buffer = buffer;
-	s->_data = eider__buffers_at(buffers_of(s), buffer);
+	s->_data = eider__buffers_at(eider__buffers_of(s), buffer);
 	s->_len = (uint32_t)n;
 }
 
 static void arm(struct eider_stream *s)
 {
-	struct eider__buffers *b = buffers_of(s);
+	struct eider__buffers *b = eider__buffers_of(s);
 	struct io_uring_sqe *sqe = eider__sqe_in_fiber(&s->_op, EIDER_NEVER);
 
 	s->_armed = true;
@@ -100,11 +90,10 @@ static void arm(struct eider_stream *s)
 		io_uring_prep_poll_add(sqe, s->fd, POLLIN);
 		return;
 	}
-	if (b->multishot)
+	if (b->multishot && !s->_single)
 		io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
 	else
 		io_uring_prep_recv(sqe, s->fd, NULL, b->bytes, 0);
-	if (0) 	sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = EIDER__BUFFER_GROUP;
 	eider__op_limit(&s->_op, AHEAD_MAX);
@@ -113,10 +102,11 @@ static void arm(struct eider_stream *s)
 /* 0, or why waiting for a buffer ended before there was one. */
 static int wait_for_buffer(struct eider_stream *s, int64_t deadline)
 {
-	struct eider__buffers *b = buffers_of(s);
+	struct eider__buffers *b = eider__buffers_of(s);
 	struct eider_op op;
 	long res;
 
+	eider__streams_spill(s);
 	if (b->puts != s->_puts)
 		return 0;
 	io_uring_prep_poll_add(eider__sqe_in_fiber(&op, deadline), s->fd, POLLIN);
@@ -136,7 +126,10 @@ static int take_result(struct eider_stream *s, long res, uint32_t buffer,
 	case -ENOBUFS:
 		return wait_for_buffer(s, deadline);
 	case -ECANCELED:
-		return eider__op_was_overfull(&s->_op) ? 0 : -ECANCELED;
+		if (!eider__op_was_overfull(&s->_op))
+			return -ECANCELED;
+		s->_single = true;
+		return 0;
 	case -EINTR:
 	case -EAGAIN:
 		return 0;
@@ -168,7 +161,7 @@ static int receive_chosen(struct eider_stream *s, int64_t deadline)
 /* A buffer, in turn; or -errno. */
 static int take_buffer(struct eider_stream *s, int64_t deadline, uint32_t *ret)
 {
-	struct eider__buffers *b = buffers_of(s);
+	struct eider__buffers *b = eider__buffers_of(s);
 	int err = 0;
 
 	while (!err) {
@@ -183,7 +176,7 @@ static int take_buffer(struct eider_stream *s, int64_t deadline, uint32_t *ret)
 /* The socket is readable, as far as poll knows. */
 static int receive_now(struct eider_stream *s, int64_t deadline)
 {
-	struct eider__buffers *b = buffers_of(s);
+	struct eider__buffers *b = eider__buffers_of(s);
 	struct eider_op op;
 	uint32_t buffer;
 	long res;
@@ -195,7 +188,7 @@ static int receive_now(struct eider_stream *s, int64_t deadline)
 			   eider__buffers_at(b, buffer), b->bytes, MSG_DONTWAIT);
 	res = eider_await(&op.future);
 	if (res <= 0)
-		put(b, buffer);
+		eider__stream_put(b, buffer);
 	return take_result(s, res, buffer, deadline);
 }
 
@@ -217,10 +210,10 @@ static int receive(struct eider_stream *s, int64_t deadline)
 {
 	int err;
 
-	s->_buffer = RECEIVING;
-	err = buffers_of(s)->chosen_by_kernel ? receive_chosen(s, deadline) :
+	s->_buffer = EIDER__RECEIVING;
+	err = eider__buffers_of(s)->chosen_by_kernel ? receive_chosen(s, deadline) :
 						receive_plain(s, deadline);
-	if (s->_buffer == RECEIVING)
+	if (s->_buffer == EIDER__RECEIVING)
 		s->_buffer = EIDER__NO_BUFFER;
 	return err;
 }
@@ -231,10 +224,10 @@ long eider_stream_peek(struct eider_stream *s, const char **ret_data, int64_t de
 
 	if (!eider__fiber_here() || !eider__is_home(s->_op.future._loop))
 		return eider__not_here();
-	while (!s->_len) {
+	while (!s->_len && !eider__stream_unspill(s)) {
 		if (s->_end)
 			return s->_end == ENDED ? 0 : s->_end;
-		if (s->_buffer == RECEIVING)
+		if (s->_buffer == EIDER__RECEIVING)
 			return -EBUSY;
 		err = receive(s, deadline);
 		if (err < 0)
@@ -249,9 +242,13 @@ void eider_stream_consume(struct eider_stream *s, size_t n)
 	EIDER_DEBUG(n <= s->_len);
 	s->_data += n;
 	s->_len -= (uint32_t)n;
-	if (s->_len || s->_buffer >= RECEIVING)
+	if (s->_len || s->_buffer >= EIDER__RECEIVING)
 		return;
-	put(buffers_of(s), s->_buffer);
+	if (s->_buffer == EIDER__SPILLED) {
+		eider__stream_drop_spilled(s);
+		return;
+	}
+	eider__stream_put(eider__buffers_of(s), s->_buffer);
 	s->_buffer = EIDER__NO_BUFFER;
 }
 
@@ -287,6 +284,9 @@ void eider_stream_close(struct eider_stream *s)
 	if (s->_armed)
 		end_receive(s);
 	eider_stream_consume(s, s->_len);
+	while (eider__stream_unspill(s))
+		eider_stream_consume(s, s->_len);
+	eider__node_remove(&s->_node);
 	eider__close(s->fd);
 	s->fd = -1;
 	s->_end = -EBADF;

@@ -8,7 +8,7 @@
  * A fiber for each connection, and while it waits for a request it holds no buffer
  * (eider/stream.h): an idle connection is this struct and what its stack has touched.
  *
- * Ending after a refusal. To close a socket with unread bytes in it makes the kernel
+ * Ending with something unread. To close a socket with unread bytes in it makes the kernel
  * answer the peer with a reset, which may overtake the answer. So the sending side is
  * closed first, and for a moment what still comes is thrown away.
  */
@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+
+#include <eider/loop.h>
 
 #include "api.h"
 #include "reply.h"
@@ -113,9 +115,14 @@ static bool answer(struct connection *c, const struct http_request *request,
 {
 	struct server *server = c->server;
 	struct http_response response = { .route = ROUTE_OTHER };
+	const char *unread;
 	bool keep;
 	int err;
 
+	/* What comes behind the request must not keep a buffer while it is served; if
+	   there is no memory for it, it does. */
+	if (eider_stream_has_unread(&c->stream))
+		(void)!eider_stream_detach(&c->stream);
 	server->options->handler(server->options->handler_arg, request, &response);
 	keep = c->reader.keep_alive && !server->stopping;
 	*now = eider_now();
@@ -123,6 +130,9 @@ static bool answer(struct connection *c, const struct http_request *request,
 	err = reply_send(c->stream.fd, &response, reply_flags(c, request, keep),
 			 *now + server->options->limits.send_ns);
 	free(response.owned);
+	if (!err && !keep && eider_stream_peek(&c->stream, &unread, *now) > 0)
+		linger(c);
+	*now = eider_loop_now(eider_loop_current());
 	return !err && keep;
 }
 
@@ -189,10 +199,10 @@ int connection_start(struct server *server, int fd)
 	return 0;
 }
 
-/* The peer seems to end, to the reader. */
+/* The peer seems to end, to the reader; one that has begun a request is let finish it. */
 void connection_finish(struct connection *c)
 {
-	if (!c->serving)
+	if (!c->serving && !c->reader.begun)
 		shutdown(c->stream.fd, SHUT_RD);
 }
 

@@ -69,6 +69,12 @@ struct group {
 	struct member members[];
 };
 
+static int say_lost(const char *what, long err)
+{
+	fprintf(stderr, "ledger: %s: %s\n", what, eider_strerror((int)err));
+	return 1;
+}
+
 /* ---- on each loop ---- */
 
 static long say_ended(void *arg)
@@ -105,8 +111,12 @@ static void *run_member(void *arg)
 
 	m->result = eider_loop_new(m->group->executor, NULL, &m->loop);
 	sem_post(&m->group->begun);
-	if (m->loop)
-		eider_block_on(m->loop, serve, m);
+	if (m->loop) {
+		long err = eider_block_on(m->loop, serve, m);
+
+		if (err < 0)		/* it did not serve, or did not end */
+			_exit(say_lost("a loop", err));
+	}
 	wait_for(&m->group->over, 1);
 	if (m->loop)
 		eider_loop_free(m->loop);
@@ -129,12 +139,6 @@ static long abort_one(void *arg)
 
 	server_abort(&m->server);
 	return 0;
-}
-
-static int say_lost(const char *what, long err)
-{
-	fprintf(stderr, "ledger: %s: %s\n", what, eider_strerror((int)err));
-	return 1;
 }
 
 static void enter_phase(struct group *g, enum phase phase)
@@ -178,6 +182,10 @@ static void watch(struct group *g, struct eider_signal *signal)
 	struct eider_future *both[] = { &g->change.future, &signal->op.future };
 	int64_t deadline = deadline_of(g);
 
+	if (g->live < g->count && g->phase == SERVING) {
+		enter_phase(g, STOPPING);	/* one has failed already */
+		deadline = deadline_of(g);
+	}
 	while (g->live) {
 		enum phase next;
 		bool signalled;
@@ -185,6 +193,8 @@ static void watch(struct group *g, struct eider_signal *signal)
 		if (eider_alarm_start(&g->change, deadline) < 0)
 			return;		/* never: this is the loop's thread */
 		signalled = eider_await_any(both, 2) == 1;
+		if (signalled && eider_result(both[1]) < 0)
+			_exit(say_lost("signals", eider_result(both[1])));
 		if (signalled) {
 			eider_cancel(both[0]);
 			eider_await(both[0]);

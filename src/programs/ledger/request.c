@@ -146,8 +146,12 @@ static int on_headers(http_parser *p)
 	if (r->hosts > 1 || (is_new && !r->hosts))
 		return refuse(r, 400);
 	/* The parser looks for chunked as the last coding only. */
+	while (r->coding_len && strchr(" \t", r->coding[r->coding_len - 1]))
+		r->coding_len--;
 	if (r->coding_len && (r->coding_len != 7 || memcmp(r->coding, "chunked", 7)))
 		return refuse(r, 501);
+	if (r->coding_len && !is_new)	/* 1.0 does not know it: who added it? */
+		return refuse(r, 400);
 	if (!(p->flags & F_CHUNKED) && (p->flags & F_CONTENTLENGTH) &&
 	    p->content_length > r->limits->body_bytes)
 		return refuse(r, 413);

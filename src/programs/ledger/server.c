@@ -63,6 +63,7 @@ static long accept_all(struct server *s)
 		long fd;
 
 		if (s->open >= s->options->connections_max) {
+			eider_acceptor_pause(&s->acceptor);
 			wait_for_change(s, EIDER_NEVER);
 			continue;
 		}
@@ -106,6 +107,7 @@ void server_stop(struct server *s)
 
 void server_abort(struct server *s)
 {
+	server_stop(s);
 	for (struct connection *c = s->connections; c; c = c->next)
 		connection_abort(c);
 }

@@ -42,7 +42,7 @@ long server_run(struct server *server);
 /* [loop] Accept no more; connections end, those with a request when it is answered. */
 void server_stop(struct server *server);
 
-/* [loop] End all connections, and cancel what they wait for. */
+/* [loop] The same, and end all connections, and cancel what they wait for. */
 void server_abort(struct server *server);
 
 /* [loop] A connection has ended. */
