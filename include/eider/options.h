@@ -44,6 +44,10 @@ struct eider_options {
 	unsigned int fibers_max;	/* per loop; 1048576 */
 	size_t stack_bytes;		/* per fiber; 65536, 16384 at least */
 	unsigned int stacks_cached;	/* free stacks that keep their memory; 256 */
+	int64_t slice_ns;		/* ask the scheduler for slices as short as that
+					   for the loop's thread, so that it gets a CPU
+					   soon after it woke, also beside threads that
+					   compute; from 100 us. 0: leave it as it is */
 	bool polled;			/* another event loop drives it: see
 					   eider_loop_fd(). Costs DEFER_TASKRUN */
 

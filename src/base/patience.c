@@ -12,7 +12,8 @@
 
 enum {
 	MISSES_MAX = 8,
-	LOOKS = 16,		/* from one yield to the next */
+	LOOKS = 16,		/* from one look at the clock to the next: about 1 us */
+	GAP_NS = 20000,		/* longer than that we were not running */
 };
 
 void eider__patience_init(struct eider__patience *p, int64_t max_ns)
@@ -24,34 +25,48 @@ void eider__patience_init(struct eider__patience *p, int64_t max_ns)
 		p->max_ns = max_ns > 0 ? max_ns : 0;
 }
 
-static bool poll_for(int64_t ns, bool (*is_there)(void *), void *arg)
+enum outcome {
+	CAME,
+	IN_VAIN,
+	CROWDED,		/* somebody else had our CPU meanwhile */
+};
+
+static enum outcome poll_for(int64_t ns, bool (*is_there)(void *), void *arg)
 {
-	int64_t end = eider_after(ns);
+	int64_t now = eider_now(), end = now + ns, before;
 
 	do {
 		for (int i = 0; i < LOOKS; i++) {
 			if (is_there(arg))
-				return true;
+				return CAME;
 			eider__cpu_relax();
 		}
-	} while (eider_now() < end);
-	return is_there(arg);
+		before = now;
+		now = eider_now();
+		if (now - before > GAP_NS)
+			return CROWDED;
+	} while (now < end);
+	return IN_VAIN;
 }
 
 bool eider__patience_poll(struct eider__patience *p, bool (*is_there)(void *),
 			  void *arg)
 {
+	enum outcome outcome;
+
 	if (!p->max_ns)
 		return false;
 	if (p->skip) {
 		p->skip--;
 		return false;
 	}
-	if (poll_for(p->max_ns, is_there, arg)) {
+	outcome = poll_for(p->max_ns, is_there, arg);
+	if (outcome == CAME) {
 		p->misses = 0;
 		return true;
 	}
-	p->misses += p->misses < MISSES_MAX;
+	p->misses = outcome == CROWDED || p->misses == MISSES_MAX ? MISSES_MAX :
+								    p->misses + 1;
 	p->skip = (uint16_t)((1u << p->misses) - 1);
-	return false;
+	return is_there(arg);
 }

@@ -8,12 +8,14 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,6 +146,34 @@ void eider__thread_set_name(const char *name)
 	strncpy(cut, name, sizeof(cut) - 1);
 	cut[sizeof(cut) - 1] = 0;
 	pthread_setname_np(pthread_self(), cut);
+}
+
+/* The kernel's struct sched_attr, in its first version, for which libc has no name. */
+struct schedule {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static __thread bool has_slice;
+
+bool eider__thread_has_slice(void)
+{
+	return has_slice;
+}
+
+void eider__thread_set_slice(int64_t ns)
+{
+	struct schedule s = { .size = sizeof(s) };
+
+	if (syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) < 0 ||
+	    (s.policy != SCHED_OTHER && s.policy != SCHED_BATCH))
+		return;
+	s.runtime = (uint64_t)ns;
+	(void)syscall(SYS_sched_setattr, 0, &s, 0);
+	has_slice = ns > 0;
 }
 
 int eider__eventfd(void)

@@ -35,6 +35,14 @@ void eider__drop(void *p, size_t bytes);
 int eider__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg);
 void eider__thread_set_name(const char *name);
 
+/*
+ * Ask the scheduler for slices of @ns for this thread; whether it listens (Linux 6.12
+ * does) is not known, and a refusal does no harm.
+ */
+void eider__thread_set_slice(int64_t ns);
+/* Was it asked so? Threads that this one starts inherit it. 0 ends it. */
+bool eider__thread_has_slice(void);
+
 int eider__eventfd(void);
 void eider__close(int fd);
 /* Add one to an eventfd. */

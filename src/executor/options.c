@@ -71,7 +71,7 @@ static bool in_range(const struct eider_options *o)
 	       o->stack_bytes <= (size_t)1 << 30 && o->workers_max <= 4096 &&
 	       is_power_of_two(o->recv_buffers) && o->recv_buffers >= 4 &&
 	       o->recv_buffers <= 32768 && o->recv_buffer_bytes >= 512 &&
-	       o->recv_buffer_bytes <= 1048576 &&
+	       o->recv_buffer_bytes <= 1048576 && o->slice_ns >= 0 &&
 	       o->txn_threads_max <= 65536 && o->free_level <= 100 &&
 	       o->keepalive_ns > 0 && o->slow_job_ns > 0 &&
 	       o->loop_stall_ns > 0 && o->shutdown_ns > 0 &&

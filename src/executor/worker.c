@@ -318,6 +318,8 @@ static void *work(void *arg)
 	struct eider_executor *executor = p->executor;
 	const struct eider__pool_hooks *hooks = p->hooks;
 
+	if (me->inherits_slice)		/* which is for loops */
+		eider__thread_set_slice(0);
 	eider__worker_here = me;
 	eider__poster_here = &me->poster;
 	eider__thread_set_name(me->watched.thread);
@@ -352,6 +354,7 @@ int eider__worker_start(struct eider_pool *p)
 	if (!w)
 		goto uncount;
 	w->pool = p;
+	w->inherits_slice = eider__thread_has_slice();
 	w->watched.queued = &p->queued;
 	w->watched.held = (void *const *)w->slots;
 	w->watched.held_max = EIDER__WORKER_BATCH;

@@ -36,6 +36,7 @@ struct eider__worker {
 	struct eider__poster poster;
 
 	/* Its own. */
+	bool inherits_slice;		/* of the loop that started it */
 	long start_error;
 	bool first;			/* job since it last took some */
 	struct eider__patience patience;	/* for the next job of a context */

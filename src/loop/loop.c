@@ -101,6 +101,8 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	if (err < 0)
 		goto release_inbox;
 	loop->polled = o->polled;
+	if (o->slice_ns)
+		eider__thread_set_slice(o->slice_ns);
 	eider__patience_init(&loop->patience, o->poll_ns);
 	loop->accepts_many = eider__has(use, EIDER_FEATURE_MULTISHOT_ACCEPT);
 	/* Else results come while nobody looks, and nobody can end it in time. */

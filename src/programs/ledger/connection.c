@@ -8,9 +8,9 @@
  * A fiber for each connection, and while it waits for a request it holds no buffer
  * (eider/stream.h): an idle connection is this struct and what its stack has touched.
  *
- * Ending with something unread. To close a socket with unread bytes in it makes the kernel
- * answer the peer with a reset, which may overtake the answer. So the sending side is
- * closed first, and for a moment what still comes is thrown away.
+ * Ending with something unread. To close a socket with unread bytes in it makes the
+ * kernel answer the peer with a reset, which may overtake the answer. So the sending
+ * side is closed first, and for a moment what still comes is thrown away.
  */
 #include "connection.h"
 

@@ -36,6 +36,16 @@
 /* How long jobs that were cancelled may still take at the end. */
 #define SHUTDOWN_NS INT64_C(5000000000)
 
+/*
+ * Reports compute, for as long as they take; an answer that is ready must not wait for
+ * their slices to end.
+ */
+static const struct eider_options loop_options = {
+	.size = sizeof(loop_options),
+	.slice_ns = 100000,
+	.ring_entries = 1024,
+};
+
 struct program {
 	struct ledger_options options;
 	struct eider_executor *executor;
@@ -114,6 +124,7 @@ static int serve(struct program *p)
 		.count = o->loops,
 		.address = o->listen,
 		.server = &server,
+		.loop = &loop_options,
 		.signals = p->signals,
 		.stop_ns = o->stop_ns,
 		.on_ready = say_listening,
@@ -145,7 +156,7 @@ static int run_with_store(struct program *p)
 
 static int run_with_loop(struct program *p)
 {
-	int err = eider_loop_new(p->executor, NULL, &p->loop), status;
+	int err = eider_loop_new(p->executor, &loop_options, &p->loop), status;
 
 	if (err < 0)
 		return say_failed("no loop", err, "");
@@ -159,7 +170,6 @@ static int run_with_executor(struct program *p)
 	struct eider_options o = {
 		.size = sizeof(o),
 		.workers_max = p->options.workers,
-		.ring_entries = 1024,
 	};
 	int err = eider_executor_new(&o, &p->executor), status;
 

@@ -109,7 +109,8 @@ static void *run_member(void *arg)
 {
 	struct member *m = arg;
 
-	m->result = eider_loop_new(m->group->executor, NULL, &m->loop);
+	m->result = eider_loop_new(m->group->executor, m->group->options->loop,
+				   &m->loop);
 	sem_post(&m->group->begun);
 	if (m->loop) {
 		long err = eider_block_on(m->loop, serve, m);

@@ -12,6 +12,7 @@ struct loops_options {
 	unsigned int count;
 	const char *address;		/* of all their listening sockets */
 	const struct server_options *server;
+	const struct eider_options *loop;	/* of loops but the first */
 	int signals;			/* a descriptor of eider/signal.h */
 	int64_t stop_ns;		/* from the first signal on */
 	/* [fiber] All serve now; @address is where. */

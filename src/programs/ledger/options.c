@@ -34,8 +34,8 @@ static const struct option_row {
 	{ "workers", COUNT, FIELD(workers), 0, 4096, "threads for jobs, 0: by CPUs" },
 	{ "db-connections", COUNT, FIELD(db_connections), 1, 1000,
 	  "to the database; SQLite has one more, to write" },
-	{ "report-connections", COUNT, FIELD(report_connections), 1, 100,
-	  "to the database, for reports" },
+	{ "report-connections", COUNT, FIELD(report_connections), 0, 100,
+	  "to the database, for reports; 0: half of the CPUs" },
 	{ "max-connections", COUNT, FIELD(connections_max), 1, 1000000,
 	  "HTTP connections; more wait" },
 	{ "max-header", COUNT, FIELD(limits.header_bytes), 256, 1048576,
@@ -66,7 +66,6 @@ static const struct ledger_options defaults = {
 	.listen = "127.0.0.1:8080",
 	.loops = 1,
 	.db_connections = 16,
-	.report_connections = 2,
 	.connections_max = 20000,
 	.limits = {
 		.header_bytes = 8192,

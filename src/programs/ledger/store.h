@@ -63,7 +63,7 @@ enum store_use {
 struct store_options {
 	unsigned int connections_max;	/* for reading, and but for SQLite for
 					   transactions; 16 */
-	unsigned int reports_max;	/* for reports; 2 */
+	unsigned int reports_max;	/* for reports; half of the CPUs */
 };
 
 /*

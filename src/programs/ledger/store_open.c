@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,7 +26,6 @@
 
 enum {
 	CONNECTIONS = 16,
-	REPORTS = 2,
 	ATTEMPTS = 40,			/* of a transaction; about 3 s of pauses */
 	OPEN_ATTEMPTS = 40,
 	TABLE_ATTEMPTS = 10,
@@ -164,11 +164,19 @@ static int open_database(struct eider_executor *executor, const char *url,
 	return err;
 }
 
+/* A report computes as long as it takes: one CPU at least is for the rest. */
+static unsigned int half_of_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus > 3 ? (unsigned int)cpus / 2 : 1;
+}
+
 static int open_databases(struct eider_executor *executor, const char *url,
 			  const struct store_options *options, struct opening *o)
 {
 	struct store *store = o->store;
-	unsigned int connections = CONNECTIONS, reports = REPORTS;
+	unsigned int connections = CONNECTIONS, reports = half_of_cpus();
 	bool alone = store->engine->one_writer;
 	int err;
 
