@@ -328,6 +328,86 @@ HARNESS_FIBER_TEST(cancel_races)
 	return 0;
 }
 
+/*
+ * Cancelled when the wait is over but for the fiber's turn: the next wait gets it. Both
+ * timers fire in one turn of the loop, for it was kept busy until then; so the first
+ * fiber runs when the other is already to run.
+ */
+struct late_cancel {
+	struct eider_fiber *fiber;
+	struct eider_alarm alarm;	/* for ever */
+	int64_t at;
+};
+
+static long cancel_late(void *arg)
+{
+	struct late_cancel *c = arg;
+
+	ck_assert_int_eq(eider_sleep_until(c->at - 1), 0);
+	eider_cancel(eider_fiber_future(c->fiber));
+	return 0;
+}
+
+static long sleep_and_sleep(void *arg)
+{
+	struct late_cancel *c = arg;
+
+	ck_assert_int_eq(eider_sleep_until(c->at), 0);
+	return eider_sleep_until(eider_after(20 * HARNESS_S));
+}
+
+/* What was not waited for any more is not cancelled in its place. */
+static long wait_and_sleep(void *arg)
+{
+	struct late_cancel *c = arg;
+	long result;
+
+	ck_assert_int_eq(eider_alarm_start(&c->alarm, EIDER_NEVER), 0);
+	ck_assert_int_eq(eider_await_until(&c->alarm.future, c->at), -ETIME);
+	result = eider_sleep_until(eider_after(20 * HARNESS_S));
+	ck_assert(!eider_is_done(&c->alarm.future));
+	eider_cancel(&c->alarm.future);
+	ck_assert_int_eq(eider_await(&c->alarm.future), -ECANCELED);
+	return result;
+}
+
+static long any_and_sleep(void *arg)
+{
+	struct late_cancel *c = arg;
+	struct eider_alarm soon;
+	struct eider_future *both[] = { &soon.future, &c->alarm.future };
+	long result;
+
+	ck_assert_int_eq(eider_alarm_start(&soon, c->at), 0);
+	ck_assert_int_eq(eider_alarm_start(&c->alarm, EIDER_NEVER), 0);
+	ck_assert_int_eq(eider_await_any(both, 2), 0);
+	ck_assert_int_eq(eider_result(&soon.future), 0);
+	result = eider_sleep_until(eider_after(20 * HARNESS_S));
+	eider_cancel(&c->alarm.future);
+	ck_assert_int_eq(eider_await(&c->alarm.future), -ECANCELED);
+	return result;
+}
+
+HARNESS_FIBER_TEST_WITH(cancel_of_what_is_ready,
+			HARNESS_OPTIONS(.loop_stall_ns = EIDER_NEVER))
+{
+	static eider_fn *const waits[] = { sleep_and_sleep, wait_and_sleep,
+					   any_and_sleep };
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct late_cancel c = { .at = eider_after(50 * HARNESS_MS) };
+		struct eider_fiber *canceller = start(cancel_late, &c);
+
+		c.fiber = start(waits[i], &c);
+		eider_yield();
+		eider_yield();
+		harness_spin(c.at + HARNESS_MS - eider_now());
+		ck_assert_int_eq(eider_join(c.fiber), -ECANCELED);
+		ck_assert_int_eq(eider_join(canceller), 0);
+	}
+	return 0;
+}
+
 /* ---- sleeping ---- */
 
 struct alarm_clock {
@@ -607,6 +687,7 @@ static void add_cancel(Suite *s)
 	tcase_add_test(t, cancel_op);
 	tcase_add_test(t, cancel_any);
 	tcase_add_test(t, cancel_races);
+	tcase_add_test(t, cancel_of_what_is_ready);
 }
 
 static void add_bounds_and_threads(Suite *s)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "with_ledger.h"
 
@@ -761,6 +762,85 @@ START_TEST(lenient_or_strict_but_nothing_between)
 }
 END_TEST
 
+/* Who knows no chunks cannot have made them: somebody between us reads it otherwise. */
+START_TEST(old_clients_have_no_chunks)
+{
+	text_is_refused("POST /accounts HTTP/1.0\r\nTransfer-Encoding: chunked\r\n"
+			"Connection: keep-alive\r\n\r\n0\r\n\r\n"
+			"GET /health HTTP/1.0\r\n\r\n", 400, 400);
+	text_is_refused("GET /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"
+			"0\r\n\r\n", 400, 400);
+}
+END_TEST
+
+START_TEST(blanks_behind_a_coding_are_none)
+{
+	static const char *const fields[] = {
+		"chunked ", "chunked\t", " chunked \t ", "CHUNKED  ",
+	};
+	char request[512];
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		snprintf(request, sizeof(request),
+			 "POST /accounts HTTP/1.1\r\nHost: x\r\n"
+			 "Transfer-Encoding:%s\r\n\r\n"
+			 "1d\r\n{\"owner\": \"eve\", \"balance\": 1}\r\n0\r\n\r\n"
+			 "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", fields[i]);
+		exchange(&c, request, 201);
+		expect(&c, 200);
+		client_close(&c);
+	}
+	text_is_refused("POST /accounts HTTP/1.1\r\nHost: x\r\n"
+			"Transfer-Encoding: chunked x \r\n\r\n0\r\n\r\n", 501, 400);
+}
+END_TEST
+
+/* A client with little room, which has much more to say than is heard. */
+static struct client connect_with_little_room(void)
+{
+	struct client c = ledger_connect(&ledger);
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	struct timeval wait = { patience() / HARNESS_S, 0 };
+	int small = 2048;
+
+	ck_assert(!getpeername(c.fd, (struct sockaddr *)&a, &len));
+	close(c.fd);
+	c.fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(c.fd, 0);
+	ck_assert(!setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
+	ck_assert(!setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)));
+	ck_assert(!setsockopt(c.fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)));
+	ck_assert(!connect(c.fd, (struct sockaddr *)&a, len));
+	return c;
+}
+
+START_TEST(the_last_answer_arrives_whole)
+{
+	enum { REST = 200000 };
+	static const char last[] =
+		"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	char *text = malloc(sizeof(last) + REST);
+
+	ck_assert_ptr_nonnull(text);
+	memcpy(text, last, sizeof(last) - 1);
+	memset(text + sizeof(last) - 1, 'x', REST);
+	for (int i = 0; i < 3; i++) {
+		struct client c = connect_with_little_room();
+
+		must_send(&c, text, sizeof(last) - 1 + REST);
+		harness_nap(200 * HARNESS_MS);
+		expect(&c, 200);
+		ck_assert(c.closes);
+		ck_assert_uint_gt(c.body_len, 10000);
+		expect_end(&c);
+		client_close(&c);
+	}
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ledger_http");
@@ -797,5 +877,8 @@ int main(void)
 	tcase_add_test(t, strange_methods_are_no_mistake_of_ours);
 	tcase_add_test(t, unusual_requests_are_fine);
 	tcase_add_test(t, lenient_or_strict_but_nothing_between);
+	tcase_add_test(t, old_clients_have_no_chunks);
+	tcase_add_test(t, blanks_behind_a_coding_are_none);
+	tcase_add_test(t, the_last_answer_arrives_whole);
 	return harness_run(s);
 }

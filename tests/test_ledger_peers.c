@@ -257,6 +257,20 @@ static size_t ask_without_end(struct client *c)
 	return asked / (sizeof(page) - 1);
 }
 
+/* The same, with what there is room for now, from the byte @at of a request on. */
+static void ask_at_once(struct client *c, size_t *at)
+{
+	static const char page[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	static char block[4000 * (sizeof(page) - 1)];
+	ssize_t n;
+
+	for (size_t i = 0; !block[sizeof(block) - 1] && i < sizeof(block); i++)
+		block[i] = page[i % (sizeof(page) - 1)];
+	n = send(c->fd, block + *at, sizeof(block) - *at, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n > 0)
+		*at = (*at + (size_t)n) % (sizeof(page) - 1);
+}
+
 static void small_buffers(struct client *c)
 {
 	int small = 4096;
@@ -291,6 +305,82 @@ START_TEST(a_peer_that_never_reads_costs_little)
 	is_served();
 	for (int i = 0; i < DEAF; i++)
 		client_close(&deaf[i]);
+	ledger_stop(&ledger);
+}
+END_TEST
+
+/*
+ * Many that ask for thousands of pages and read none: others are answered meanwhile.
+ * Without what keeps them apart it takes as long as the ledger's own timeouts, which are
+ * long here. In each way to receive.
+ */
+static const struct {
+	unsigned int peers;
+	const char *disable;
+} crowds[] = {
+	{ 8, "" }, { 8, "multishot_recv" }, { 8, "buffer_ring" },
+	{ 300, "" }, { 300, "multishot_recv" }, { 300, "buffer_ring" },
+};
+
+enum { CROWDS = sizeof(crowds) / sizeof(crowds[0]), CROWD_MAX = 300 };
+
+static void disable_too(const char *feature)
+{
+	const char *others = getenv("EIDER_DISABLE");
+	char all[1024];
+
+	snprintf(all, sizeof(all), "%s%s%s", others ? others : "",
+		 others && *others && *feature ? "," : "", feature);
+	setenv("EIDER_DISABLE", all, 1);
+}
+
+static void is_served_soon(struct client *c)
+{
+	int64_t before = eider_now();
+	double s;
+	int status = client_ask(c, "GET", "/health", NULL);
+
+	s = (double)(eider_now() - before) / HARNESS_S;
+	ck_assert_msg(status == 200 && s < 10 * harness_slow(), "%d after %.1f s",
+		      status, s);
+}
+
+START_TEST(peers_that_never_read_hold_nobody_up)
+{
+	static struct client deaf[CROWD_MAX];
+	static size_t at[CROWD_MAX];
+	unsigned int n = crowds[_i].peers;
+	struct client old, new;
+	size_t before, after;
+
+	setenv("ASAN_OPTIONS", "quarantine_size_mb=1", 1);
+	disable_too(crowds[_i].disable);
+	begin("--loops 1 --send-timeout 60 --idle-timeout 60 --request-timeout 60 "
+	      "--max-connections 1000 --stop-timeout 0.5");
+	old = ledger_connect(&ledger);
+	is_served_soon(&old);
+	before = ledger_resident(&ledger);
+	for (unsigned int i = 0; i < n; i++) {
+		deaf[i] = ledger_connect(&ledger);
+		small_buffers(&deaf[i]);
+		ask_at_once(&deaf[i], &at[i]);
+	}
+	for (int round = 0; round < 10; round++) {
+		for (unsigned int i = 0; i < n; i++)
+			ask_at_once(&deaf[i], &at[i]);
+		is_served_soon(&old);
+		new = ledger_connect(&ledger);
+		is_served_soon(&new);
+		client_close(&new);
+	}
+	after = ledger_resident(&ledger);
+	ck_assert_msg(after < before + (size_t)((8 << 20) + n * (1 << 18) *
+						harness_slow()),
+		      "%zu MiB grew to %zu", before >> 20, after >> 20);
+	for (unsigned int i = 0; i < n; i++)
+		client_close(&deaf[i]);
+	is_served_soon(&old);
+	client_close(&old);
 	ledger_stop(&ledger);
 }
 END_TEST
@@ -401,6 +491,38 @@ static unsigned int descriptors_of_ledger(void)
 	pclose(f);
 	return n;
 }
+
+/* One is served, and hundreds stand outside: in the socket's queue, not in here. */
+START_TEST(those_who_wait_take_no_descriptors)
+{
+	enum { WAITING = 200 };
+	static struct client waiting[WAITING];
+	struct client inside;
+	unsigned int before;
+
+	begin("--loops 1 --max-connections 1 --idle-timeout 1000");
+	inside = ledger_connect(&ledger);
+	ck_assert_int_eq(client_ask(&inside, "GET", "/health", NULL), 200);
+	before = descriptors_of_ledger();
+	for (int i = 0; i < WAITING; i++) {
+		waiting[i] = ledger_connect(&ledger);
+		ck_assert_int_eq(client_send_text(&waiting[i], HEALTH), 0);
+	}
+	harness_nap(300 * HARNESS_MS);
+	ck_assert_uint_le(descriptors_of_ledger(), before + 20);
+	ck_assert_int_eq(client_ask(&inside, "GET", "/health", NULL), 200);
+	client_close(&inside);
+	for (int i = 0; i < WAITING; i++) {
+		ck_assert_int_eq(client_answer(&waiting[i], false), 200);
+		if (i == WAITING / 2)
+			ck_assert_uint_le(descriptors_of_ledger(), before + WAITING);
+		client_close(&waiting[i]);
+	}
+	is_served();
+	ck_assert_uint_le(descriptors_of_ledger(), before + 20);
+	ledger_stop(&ledger);
+}
+END_TEST
 
 static void limit_descriptors(rlim_t n)
 {
@@ -669,8 +791,10 @@ int main(void)
 	tcase_add_test(t, who_ends_in_the_middle_is_let_go);
 	tcase_add_test(t, who_vanishes_leaves_nothing_behind);
 	tcase_add_test(t, a_peer_that_never_reads_costs_little);
+	tcase_add_loop_test(t, peers_that_never_read_hold_nobody_up, 0, CROWDS);
 	tcase_add_test(t, at_the_limit_of_connections_the_next_waits);
 	tcase_add_test(t, many_come_and_go_at_the_limit);
+	tcase_add_test(t, those_who_wait_take_no_descriptors);
 	tcase_add_test(t, without_descriptors_it_waits_for_some);
 	t = harness_case(s, "mad");
 	harness_timeout(t, 180);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -485,6 +486,81 @@ START_TEST(a_password_is_never_said)
 }
 END_TEST
 
+/* Half of a request at the signal; the rest comes, and it is answered as it should be. */
+static const struct {
+	const char *first, *rest;
+	int status;
+} halves[] = {
+	{ "GET /heal", "th HTTP/1.1\r\nHost: x\r\n\r\n", 200 },
+	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Len",
+	  "gth: 29\r\n\r\n{\"owner\": \"ann\", \"balance\": 5}", 201 },
+	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 29\r\n\r\n"
+	  "{\"owner\": \"ann\",", " \"balance\": 5}", 201 },
+	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "1d\r\n{\"owner\":", " \"ann\", \"balance\": 5}\r\n0\r\n\r\n", 201 },
+};
+
+enum { HALVES = sizeof(halves) / sizeof(halves[0]) };
+
+START_TEST(half_a_request_may_come_to_its_end)
+{
+	struct client clients[HALVES], idle;
+
+	begin("--loops 1 --request-timeout 1000 --stop-timeout 1000");
+	idle = ledger_connect(&ledger);
+	for (int i = 0; i < HALVES; i++) {
+		clients[i] = ledger_connect(&ledger);
+		if (i % 2)	/* not its first one */
+			ck_assert_int_eq(client_ask(&clients[i], "GET", "/health", NULL),
+					 200);
+		ck_assert_int_eq(client_send_text(&clients[i], halves[i].first), 0);
+	}
+	harness_nap(seconds(0.3));
+	tell(SIGTERM);
+	ck_assert_int_eq(client_answer(&idle, false), -ENODATA);
+	client_close(&idle);
+	harness_nap(seconds(0.1));
+	for (int i = 0; i < HALVES; i++) {
+		int status;
+
+		ck_assert_int_eq(client_send_text(&clients[i], halves[i].rest), 0);
+		status = client_answer(&clients[i], false);
+		ck_assert_msg(status == halves[i].status, "half %d: %d", i, status);
+		ck_assert(clients[i].closes);
+		ck_assert_int_eq(client_end(&clients[i]), 0);
+		client_close(&clients[i]);
+	}
+	ends_with_0();
+}
+END_TEST
+
+/* ---- descriptors ---- */
+
+/* From so few that nothing can begin, to enough: it says why, or it serves. */
+enum { FEWEST = 15, MOST = 40 };
+
+START_TEST(too_few_descriptors_are_said)
+{
+	struct rlimit limit = { (rlim_t)_i, (rlim_t)_i };
+	char url[300];
+	int status;
+
+	memset(&ledger, 0, sizeof(ledger));
+	snprintf(url, sizeof(url), "sqlite:%s", harness_temp_file("test.db"));
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &limit));
+	status = ledger_try_start(&ledger, url, "--loops 4");
+	if (!status) {
+		ledger_stop(&ledger);
+		return;
+	}
+	ledger_output(&ledger, said, sizeof(said));
+	ck_assert_msg(status == 1, "exit status %d: %s", status, said);
+	ck_assert_msg(!strstr(said, "does not end"), "%s", said);
+	ck_assert_msg(strstr(said, eider_strerror(-EMFILE)) ||
+		      strstr(said, "unable to open"), "%d descriptors: %s", _i, said);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ledger_stop");
@@ -500,6 +576,7 @@ int main(void)
 	tcase_add_test(t, a_second_signal_is_quick);
 	tcase_add_test(t, a_second_signal_is_quick_while_a_job_runs);
 	tcase_add_test(t, no_answer_is_cut);
+	tcase_add_test(t, half_a_request_may_come_to_its_end);
 	t = harness_case(s, "start");
 	harness_timeout(t, 90);
 	tcase_add_test(t, bad_usage_is_said);
@@ -510,5 +587,6 @@ int main(void)
 	tcase_add_test(t, a_ledger_at_a_port_keeps_it);
 	tcase_add_test(t, a_port_is_free_after_the_end);
 	tcase_add_test(t, a_password_is_never_said);
+	tcase_add_loop_test(t, too_few_descriptors_are_said, FEWEST, MOST);
 	return harness_run(s);
 }

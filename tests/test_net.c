@@ -4,6 +4,7 @@
  * Acceptors run two ways: with one multishot op for all connections, and with an op
  * for each.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -517,6 +518,127 @@ NET_TEST(a_cancelled_question)
 	return 0;
 }
 
+/* ---- pausing ---- */
+
+/* How many more are accepted than there were: they are at both ends here. */
+static int accepted_ahead(int before, int clients)
+{
+	eider_sleep_until(eider_after(5 * HARNESS_MS));
+	return harness_descriptors() - before - clients;
+}
+
+enum { QUEUED = 50 };
+
+NET_TEST(pausing)
+{
+	struct eider_acceptor a;
+	int clients[QUEUED], before;
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	eider_acceptor_init(&a, fd);
+	eider_acceptor_pause(&a);	/* before the first question */
+	for (int round = 0; round < 3; round++) {
+		ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)),
+				 -ETIME);
+		eider_acceptor_pause(&a);
+		eider_acceptor_pause(&a);
+		yield_often();
+		before = harness_descriptors();
+		for (int i = 0; i < QUEUED; i++) {
+			clients[i] = plain_connect(fd);
+			eider_yield();
+		}
+		ck_assert_int_eq(accepted_ahead(before, QUEUED), 0);
+		for (int i = 0; i < QUEUED; i++) {
+			long got = eider_acceptor_next(&a, eider_after(20 * HARNESS_S));
+
+			ck_assert_msg(got >= 0, "of those in the queue: %ld", got);
+			close((int)got);
+			close(clients[i]);
+			if (i % 7 == 0)
+				eider_acceptor_pause(&a);
+		}
+	}
+	eider_acceptor_pause(&a);
+	eider_acceptor_close(&a);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -ECANCELED);
+	close(fd);
+	return 0;
+}
+
+/* A burst that is there before the pause is given all the same. */
+NET_TEST(pausing_behind_a_burst)
+{
+	struct eider_acceptor a;
+	int clients[QUEUED];
+	char name[64];
+	int fd = listen_somewhere(name);
+	long got;
+
+	eider_acceptor_init(&a, fd);
+	ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)), -ETIME);
+	for (int i = 0; i < QUEUED; i++)
+		clients[i] = plain_connect(fd);
+	eider_sleep_until(eider_after(5 * HARNESS_MS));
+	eider_acceptor_pause(&a);
+	for (int i = 0; i < QUEUED; i++) {
+		got = eider_acceptor_next(&a, eider_after(20 * HARNESS_S));
+		ck_assert_int_ge(got, 0);
+		close((int)got);
+		close(clients[i]);
+	}
+	eider_acceptor_stop(&a);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -ECANCELED);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* Whose question is under way gets its answer, or its cancellation. */
+NET_TEST(pausing_under_somebody_who_asks)
+{
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	eider_acceptor_init(&a, fd);
+	for (int i = 0; i < 12; i++) {
+		struct eider_fiber *fiber;
+		int client = -1;
+		long got;
+
+		if (i % 4 > 1) {	/* paused, and asked before that is over */
+			ck_assert_int_eq(eider_acceptor_next(
+						 &a, eider_after(HARNESS_MS)), -ETIME);
+			eider_acceptor_pause(&a);
+		}
+		fiber = start(ask, &a);
+		eider_yield();
+		if (i >= 8)
+			yield_often();
+		if (i % 4 < 2)
+			eider_acceptor_pause(&a);
+		if (i % 2)
+			eider_cancel(eider_fiber_future(fiber));
+		else
+			client = plain_connect(fd);
+		ck_assert_int_eq(eider_await_until(eider_fiber_future(fiber),
+						   eider_after(20 * HARNESS_S)), 0);
+		got = eider_join(fiber);
+		if (i % 2) {
+			ck_assert_int_eq(got, -ECANCELED);
+			continue;
+		}
+		ck_assert_int_ge(got, 0);
+		close((int)got);
+		close(client);
+	}
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
 NET_TEST(what_does_not_listen)
 {
 	struct eider_acceptor a;
@@ -635,6 +757,33 @@ HARNESS_FIBER_TEST(a_full_unix_queue)
 
 /* ---- resolve ---- */
 
+/*
+ * Before that of the system: a name whose server takes its time, until the test has it
+ * answer.
+ */
+static struct {
+	unsigned int inside, open, done;
+} slow;
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *,
+		    struct addrinfo **);
+	int code;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (!host || strcmp(host, "slow.example") ||
+	    (hints->ai_flags & AI_NUMERICHOST))
+		return real(host, service, hints, ret);
+	harness_add(&slow.inside, 1);
+	while (!harness_get(&slow.open))
+		harness_nap(HARNESS_MS);
+	code = real("127.0.0.1", service, hints, ret);
+	harness_add(&slow.done, 1);
+	return code;
+}
+
 HARNESS_FIBER_TEST(resolving)
 {
 	struct addrinfo *found = NULL;
@@ -689,6 +838,50 @@ HARNESS_FIBER_TEST(resolving_too_late)
 	return 0;
 }
 
+static long resolve_slow(void *arg)
+{
+	struct addrinfo *found;
+	int err = eider_resolve("slow.example", "80", EIDER_NEVER, &found);
+
+	(void)arg;
+	if (!err)
+		freeaddrinfo(found);
+	return err;
+}
+
+/* With those that have begun, and those that have not; the harness looks for leaks. */
+HARNESS_FIBER_TEST(resolving_is_left_at_once)
+{
+	struct eider_fiber *fibers[12], *patient;
+	struct addrinfo *found = NULL;
+
+	for (int i = 0; i < 12; i++)
+		fibers[i] = start(resolve_slow, NULL);
+	ck_assert(harness_wait_count(&slow.inside, 1));
+	for (int i = 0; i < 12; i++)
+		eider_cancel(eider_fiber_future(fibers[i]));
+	for (int i = 0; i < 12; i++) {
+		ck_assert_msg(!eider_await_until(eider_fiber_future(fibers[i]),
+						 eider_after(10 * HARNESS_S)),
+			      "a cancelled look-up is waited for");
+		ck_assert_int_eq(eider_join(fibers[i]), -ECANCELED);
+	}
+	ck_assert_int_eq(eider_resolve("slow.example", "80",
+				       eider_after(20 * HARNESS_MS), &found), -ETIME);
+	ck_assert_int_eq(eider_resolve("slow.example", "80", 0, &found), -ETIME);
+	ck_assert_ptr_null(found);
+	ck_assert_int_eq(eider_connect("slow.example:80",
+				       eider_after(20 * HARNESS_MS)), -ETIME);
+	ck_assert_uint_eq(harness_get(&slow.done), 0);
+	patient = start(resolve_slow, NULL);
+	yield_often();
+	harness_set(&slow.open, 1);
+	ck_assert_int_eq(eider_join(patient), 0);
+	ck_assert(harness_wait_count(&slow.done, harness_get(&slow.inside)));
+	eider_sleep_until(eider_after(20 * HARNESS_MS));
+	return 0;
+}
+
 START_TEST(nowhere)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
@@ -733,6 +926,9 @@ static void add_accepting(Suite *s)
 	tcase_add_loop_test(t, a_reset_before, 0, WAYS);
 	tcase_add_loop_test(t, closing_under_somebody_who_asks, 0, WAYS);
 	tcase_add_loop_test(t, a_cancelled_question, 0, WAYS);
+	tcase_add_loop_test(t, pausing, 0, WAYS);
+	tcase_add_loop_test(t, pausing_behind_a_burst, 0, WAYS);
+	tcase_add_loop_test(t, pausing_under_somebody_who_asks, 0, WAYS);
 	tcase_add_loop_test(t, what_does_not_listen, 0, WAYS);
 }
 
@@ -748,6 +944,7 @@ static void add_connecting(Suite *s)
 	harness_timeout(t, 90);
 	tcase_add_test(t, resolving);
 	tcase_add_test(t, resolving_too_late);
+	tcase_add_test(t, resolving_is_left_at_once);
 	tcase_add_test(t, nowhere);
 }
 

@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "fixtures.h"
 
 static const uint64_t ways[] = {
@@ -749,6 +751,469 @@ STREAM_TEST(nobody_reads)
 	return 0;
 }
 
+/* ---- unread, and in nobody's way ---- */
+
+/* @n bytes of the flow from @at on, which fit into the socket. */
+static void pour(const struct pair *p, size_t at, size_t n)
+{
+	char *bytes = malloc(n);
+
+	ck_assert_ptr_nonnull(bytes);
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = byte_at(at + i);
+	ck_assert_int_eq(send(p->peer, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT),
+			 (ssize_t)n);
+	free(bytes);
+}
+
+/* As many as the socket takes of them, while the loop turns. */
+static size_t flood(const struct pair *p, size_t at)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	do {
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = byte_at(at + i);
+		n = send(p->peer, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+		at += n > 0 ? (size_t)n : 0;
+		eider_yield();
+	} while (n > 0 && at < 400000);
+	return at;
+}
+
+/* Soon, however slow it is here; those that hang do so for ever. */
+static void hear_in_time(struct pair *p, const char *text)
+{
+	const char *data;
+	long n = eider_stream_peek(&p->stream, &data, eider_after(10 * HARNESS_S));
+
+	ck_assert_msg(n == (long)strlen(text), "%ld while others are not read", n);
+	ck_assert(!memcmp(data, text, (size_t)n));
+	eider_stream_consume(&p->stream, (size_t)n);
+}
+
+enum { DEAF = 6 };
+
+/* Deaf ones of all kinds; nothing of theirs is lost. */
+STREAM_TEST(unread_ones_hold_nobody_up, FEW_BUFFERS)
+{
+	struct pair *deaf = calloc(DEAF, sizeof(*deaf)), *good = open_pairs(3);
+	size_t poured[DEAF], done[DEAF];
+
+	for (int i = 0; i < DEAF; i++) {
+		done[i] = 0;
+		open_tcp_pair(&deaf[i]);
+		if (i != 1)		/* so its receive is under way */
+			ck_assert_int_eq(peek_soon(&deaf[i]), -ETIME);
+		poured[i] = flood(&deaf[i], 0);
+		if (i % 3 == 2) {	/* begun, and put by */
+			ck_assert_int_ge(peek_at(&deaf[i]), 3);
+			eider_stream_consume(&deaf[i].stream, 3);
+			done[i] = 3;
+			ck_assert_int_eq(eider_stream_detach(&deaf[i].stream), 0);
+		}
+		say(&good[0], "first");
+		hear_in_time(&good[0], "first");
+	}
+	for (int i = 0; i < 100; i++) {
+		for (int j = 0; j < 3; j++)
+			say(&good[j], "on");
+		for (int j = 0; j < 3; j++)
+			hear_in_time(&good[j], "on");
+		for (int j = 0; j < DEAF; j++)
+			poured[j] = flood(&deaf[j], poured[j]);
+	}
+	for (unsigned int i = 0; i < DEAF; i++) {
+		close_peer(&deaf[i]);
+		ck_assert_uint_eq(check_all(&deaf[i].stream, done[i], i), poured[i]);
+	}
+	close_pairs(deaf, DEAF);
+	close_pairs(good, 3);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* One result each, the last of its op: it comes out of its buffer all the same. */
+STREAM_TEST(what_came_after_a_deadline, FEW_BUFFERS)
+{
+	struct pair *late = open_pairs(2 * FEW), good;
+
+	open_pair(&good);
+	for (int i = 0; i < 2 * FEW; i++)
+		ck_assert_int_eq(peek_soon(&late[i]), -ETIME);
+	for (int i = 0; i < 2 * FEW; i++)
+		say(&late[i], "late");
+	eider_sleep_until(eider_after(2 * HARNESS_MS));
+	for (int i = 0; i < 20; i++) {
+		say(&good, "x");
+		hear_in_time(&good, "x");
+	}
+	for (int i = 0; i < 2 * FEW; i++)
+		hear_in_time(&late[i], "late");
+	close_pairs(late, 2 * FEW);
+	close_pair(&good);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* Results behind the one that its fiber looks at are in nobody's way either. */
+STREAM_TEST(behind_what_is_peeked_at, FEW_BUFFERS)
+{
+	struct pair rude, good;
+
+	for (int i = 0; i < 20; i++) {
+		struct eider_fiber *first, *second;
+
+		open_pair(&rude);
+		open_pair(&good);
+		first = start(peek_at, &rude);
+		second = start(peek_at, &good);
+		yield_often();
+		pour(&rude, 0, 8000);
+		say(&good, "x");
+		ck_assert_int_ge(eider_join(first), 1);
+		ck_assert_int_eq(eider_join(second), 1);
+		hear_in_time(&good, "x");
+		close_peer(&rude);
+		ck_assert_uint_eq(check_all(&rude.stream, 0, 1), 8000);
+		close_pair(&rude);
+		close_pair(&good);
+	}
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* What was sent to @p, and is in no buffer of ours. */
+static size_t in_kernel(const struct pair *p)
+{
+	int received, sent;
+
+	ck_assert(!ioctl(p->stream.fd, FIONREAD, &received));
+	ck_assert(!ioctl(p->peer, TIOCOUTQ, &sent));
+	return (size_t)(received + sent);
+}
+
+/* From then on nothing is received ahead: not more than what one receive gives. */
+STREAM_TEST(once_overfull)
+{
+	struct pair p;
+	size_t poured, at = 0;
+
+	open_tcp_pair(&p);
+	ck_assert_int_eq(peek_soon(&p), -ETIME);
+	for (int round = 0; round < 4; round++) {
+		const char *data;
+		long n;
+
+		poured = flood(&p, at);
+		if (round)
+			ck_assert_uint_le(poured - at, in_kernel(&p) + 4096);
+		while (at < poured) {
+			n = eider_stream_peek(&p.stream, &data,
+					      eider_after(10 * HARNESS_S));
+			ck_assert_int_gt(n, 0);
+			for (long i = 0; i < n; i++)
+				ck_assert_int_eq(data[i], byte_at(at + (size_t)i));
+			eider_stream_consume(&p.stream, (size_t)n);
+			at += (size_t)n;
+		}
+		ck_assert_int_eq(peek_soon(&p), -ETIME);
+	}
+	close_peer(&p);
+	ck_assert_int_eq(peek_soon(&p), 0);
+	close_pair(&p);
+	all_buffers_are_free(256);
+	return 0;
+}
+
+/* ---- detaching ---- */
+
+static void detach(struct pair *p)
+{
+	ck_assert_int_eq(eider_stream_detach(&p->stream), 0);
+	all_buffers_are_free(FEW);
+}
+
+/* Is there something unread? In the plain way it is in the socket until then. */
+static void has_unread(const struct pair *p, bool expected)
+{
+	ck_assert_int_eq(eider_stream_has_unread(&p->stream), expected);
+}
+
+static bool is_plain(void)
+{
+	struct eider_features f;
+
+	eider_executor_features(executor_here(), &f);
+	return f.of[EIDER_FEATURE_BUFFER_RING].state != EIDER_FEATURE_YES;
+}
+
+STREAM_TEST(detaching, FEW_BUFFERS)
+{
+	struct pair p;
+
+	open_pair(&p);
+	has_unread(&p, false);
+	detach(&p);			/* never armed */
+	ck_assert_int_eq(peek_soon(&p), -ETIME);
+	detach(&p);			/* armed */
+	has_unread(&p, false);
+	say(&p, "abcdef");
+	see(&p, "abcdef");
+	detach(&p);			/* all of it */
+	has_unread(&p, true);
+	see(&p, "abcdef");
+	eider_stream_consume(&p.stream, 2);
+	detach(&p);			/* a part of what is detached */
+	see(&p, "cdef");
+	say(&p, "ghi");
+	eider_sleep_until(eider_after(2 * HARNESS_MS));
+	detach(&p);
+	hear(&p, "cdef");
+	see(&p, "ghi");
+	eider_stream_consume(&p.stream, 1);
+	detach(&p);			/* a part of a buffer */
+	hear(&p, "hi");
+	has_unread(&p, false);
+	ck_assert_int_eq(peek_soon(&p), -ETIME);
+	close_pair(&p);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+static void hear_slowly(struct pair *p, const char *text)
+{
+	for (; *text; text++) {
+		const char *data;
+
+		ck_assert_int_ge(eider_stream_peek(&p->stream, &data, EIDER_NEVER), 1);
+		ck_assert_int_eq(*data, *text);
+		eider_stream_consume(&p->stream, 1);
+		detach(p);
+	}
+}
+
+/* What came while nobody read; with more or an end behind, or closed with it. */
+STREAM_TEST(detaching_what_waits, FEW_BUFFERS)
+{
+	struct pair p;
+
+	for (int i = 0; i < 3; i++) {
+		open_tcp_pair(&p);
+		ck_assert_int_eq(peek_soon(&p), -ETIME);
+		say(&p, "ab");
+		eider_sleep_until(eider_after(5 * HARNESS_MS));
+		has_unread(&p, !is_plain());
+		detach(&p);
+		say(&p, "cd");
+		if (i == 1)
+			close_peer(&p);
+		eider_sleep_until(eider_after(2 * HARNESS_MS));
+		detach(&p);
+		hear_slowly(&p, "ab");
+		if (i == 2)
+			break;	/* closed with it */
+		hear_slowly(&p, "cd");
+		has_unread(&p, false);
+		ck_assert_int_eq(peek_soon(&p), i == 1 ? 0 : -ETIME);
+		detach(&p);
+		ck_assert_int_eq(peek_soon(&p), i == 1 ? 0 : -ETIME);
+		close_pair(&p);
+	}
+	close_pair(&p);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* Under a fiber that reads: what is there is for that one. */
+STREAM_TEST(detaching_under_somebody_who_peeks, FEW_BUFFERS)
+{
+	struct pair p;
+
+	open_pair(&p);
+	for (int i = 0; i < 20; i++) {
+		struct eider_fiber *fiber = start(peek_at, &p);
+
+		yield_often();
+		say(&p, "abc");
+		for (int j = 0; j < 20; j++) {
+			eider_yield();
+			ck_assert_int_eq(eider_stream_detach(&p.stream), 0);
+		}
+		ck_assert_int_eq(eider_join(fiber), 3);
+		hear(&p, "abc");
+	}
+	close_pair(&p);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* At random, against a flow whose every byte is known. */
+STREAM_TEST(detaching_at_random, FEW_BUFFERS)
+{
+	size_t at = 0, poured = 0;
+	unsigned int seed = 7;
+	struct pair p;
+
+	open_tcp_pair(&p);
+	for (unsigned int i = 0; i < harness_count(2000, 300); i++) {
+		const char *data;
+		long n;
+
+		if (rand_r(&seed) % 2 && poured - at < 20000) {
+			n = 1 + rand_r(&seed) % 3000;
+			pour(&p, poured, (size_t)n);
+			poured += (size_t)n;
+		}
+		if (rand_r(&seed) % 3 == 0)
+			eider_yield();
+		if (rand_r(&seed) % 3 == 0)
+			ck_assert_int_eq(eider_stream_detach(&p.stream), 0);
+		if (at == poured) {
+			has_unread(&p, false);
+			continue;
+		}
+		if (rand_r(&seed) % 2)
+			continue;
+		n = eider_stream_peek(&p.stream, &data, eider_after(10 * HARNESS_S));
+		ck_assert_int_gt(n, 0);
+		n = 1 + (long)rand_r(&seed) % n;
+		for (long j = 0; j < n; j++)
+			ck_assert_int_eq(data[j], byte_at(at + (size_t)j));
+		eider_stream_consume(&p.stream, (size_t)n);
+		at += (size_t)n;
+	}
+	close_peer(&p);
+	ck_assert_uint_eq(check_all(&p.stream, at, 3), poured);
+	close_pair(&p);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+STREAM_TEST(no_memory_to_detach, FEW_BUFFERS)
+{
+	struct pair p;
+
+	open_pair(&p);
+	ck_assert_int_eq(peek_soon(&p), -ETIME);
+	say(&p, "abc");
+	hear(&p, "abc");
+	say(&p, "def");
+	see(&p, "def");
+	say(&p, "ghi");
+	eider_sleep_until(eider_after(2 * HARNESS_MS));
+	for (uint64_t n = 1; n <= 2; n++) {
+		int err;
+
+		eider__fault_arm(n, 0);
+		err = eider_stream_detach(&p.stream);
+		ck_assert_int_eq(err, eider__fault_hits() ? -ENOMEM : 0);
+		if (n == 1)
+			ck_assert_int_eq(err, -ENOMEM);
+		eider__fault_arm(0, 0);
+		see(&p, "def");
+	}
+	detach(&p);
+	hear(&p, "def");
+	hear(&p, "ghi");
+	close_pair(&p);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* Others wait then; not longer than the memory is short. */
+STREAM_TEST(no_memory_to_spill, FEW_BUFFERS)
+{
+	struct pair deaf, good;
+	struct eider_fiber *fiber;
+	size_t poured;
+
+	open_tcp_pair(&deaf);
+	open_pair(&good);
+	ck_assert_int_eq(peek_soon(&deaf), -ETIME);
+	poured = flood(&deaf, 0);
+	say(&good, "x");
+	fiber = start(peek_at, &good);
+	eider__fault_arm(1, 100000);
+	yield_often();
+	harness_nap(5 * HARNESS_MS);
+	yield_often();
+	eider__fault_arm(0, 0);
+	ck_assert_int_eq(eider_await_until(eider_fiber_future(fiber),
+					   eider_after(10 * HARNESS_S)), 0);
+	ck_assert_int_eq(eider_join(fiber), 1);
+	hear(&good, "x");
+	close_peer(&deaf);
+	ck_assert_uint_eq(check_all(&deaf.stream, 0, 1), poured);
+	close_pair(&deaf);
+	close_pair(&good);
+	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* ---- a turn that comes with the deadline ---- */
+
+struct patient {
+	struct pair *pair;
+	int64_t at;
+};
+
+static long consume_at(void *arg)
+{
+	struct patient *w = arg;
+
+	ck_assert_int_eq(eider_sleep_until(w->at - 1), 0);
+	hear(w->pair, "x");
+	return 0;
+}
+
+static long peek_until(void *arg)
+{
+	struct patient *w = arg;
+	const char *data;
+
+	return eider_stream_peek(&w->pair->stream, &data, w->at);
+}
+
+/*
+ * The deadline of the first in line passes, and in the same turn of the loop a buffer is
+ * given back: who gets it then, that one or the next, is left open, but one does.
+ */
+STREAM_TEST(a_turn_with_the_deadline, FEW_BUFFERS, .loop_stall_ns = EIDER_NEVER)
+{
+	for (int i = 0; i < 3; i++) {
+		struct pair *pairs = open_pairs(FEW + 2);
+		struct patient w = { &pairs[FEW], eider_after(40 * HARNESS_MS) };
+		struct patient first = { &pairs[0], w.at };
+		struct eider_fiber *fibers[3];
+		long n;
+
+		for (int j = 0; j < FEW + 2; j++)
+			say(&pairs[j], "x");
+		for (int j = 0; j < FEW; j++)
+			see(&pairs[j], "x");
+		fibers[0] = start(consume_at, &first);
+		fibers[1] = start(peek_until, &w);
+		yield_often();
+		fibers[2] = start(peek_at, &pairs[FEW + 1]);
+		yield_often();
+		harness_spin(w.at + HARNESS_MS - eider_now());
+		ck_assert_int_eq(eider_join(fibers[0]), 0);
+		n = eider_join(fibers[1]);
+		ck_assert_msg(n == 1 || n == -ETIME, "%ld", n);
+		if (n == 1)
+			hear(&pairs[FEW], "x");
+		n = eider_await_until(eider_fiber_future(fibers[2]),
+				      eider_after(10 * HARNESS_S));
+		ck_assert_msg(!n, "a buffer is free, and nobody told");
+		ck_assert_int_eq(eider_join(fibers[2]), 1);
+		close_pairs(pairs, FEW + 2);
+		all_buffers_are_free(FEW);
+	}
+	return 0;
+}
+
 /* ---- closing ---- */
 
 /* With more or less unread, in the buffers and in the socket. */
@@ -979,6 +1444,18 @@ static void add_bounds(Suite *s)
 	tcase_add_loop_test(t, more_streams_than_buffers, 0, WAYS);
 	tcase_add_loop_test(t, nobody_reads, 0, WAYS);
 	tcase_add_loop_test(t, idle_streams_hold_nothing, 0, WAYS);
+	tcase_add_loop_test(t, unread_ones_hold_nobody_up, 0, WAYS);
+	tcase_add_loop_test(t, what_came_after_a_deadline, 0, WAYS);
+	tcase_add_loop_test(t, behind_what_is_peeked_at, 0, WAYS);
+	tcase_add_loop_test(t, once_overfull, 0, WAYS);
+	tcase_add_loop_test(t, a_turn_with_the_deadline, 0, WAYS);
+	t = harness_case(s, "detach");
+	tcase_add_loop_test(t, detaching, 0, WAYS);
+	tcase_add_loop_test(t, detaching_what_waits, 0, WAYS);
+	tcase_add_loop_test(t, detaching_under_somebody_who_peeks, 0, WAYS);
+	tcase_add_loop_test(t, detaching_at_random, 0, WAYS);
+	tcase_add_loop_test(t, no_memory_to_detach, 0, WAYS);
+	tcase_add_loop_test(t, no_memory_to_spill, 0, WAYS);
 	t = harness_case(s, "close");
 	tcase_add_loop_test(t, closing_with_unread_data, 0, WAYS);
 	tcase_add_loop_test(t, closing_in_a_cancelled_fiber, 0, WAYS);

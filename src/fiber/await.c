@@ -73,6 +73,7 @@ static void pass_wait(struct eider_timer *t)
 	if (eider__future_state(w->future) != EIDER__PENDING)
 		return;		/* it is on the ready list, and resumes the fiber */
 	eider__future_unwait(w->future);
+	w->fiber->awaited_count = 0;	/* a cancellation is for the next wait */
 	w->passed = true;
 	eider__fiber_wake(w->fiber);
 }
@@ -196,8 +197,11 @@ int eider__turn_wait(struct eider_node *turns, struct eider_loop *loop,
 	eider__node_append(turns, &t.node);
 	eider__future_start(&t.gate, loop, &gate_kind);
 	err = eider_await_until(&t.gate, deadline);
-	if (!err)
-		return (int)t.gate._u.result;
+	/* Given just then, it is a turn, and the loop has the gate in a list. */
+	if (eider__future_state(&t.gate) == EIDER__READY)
+		err = (int)eider__await_shielded(&t.gate);
+	else if (!err)
+		err = (int)t.gate._u.result;
 	eider__node_remove(&t.node);
 	return err;
 }

@@ -44,18 +44,23 @@ bool eider_in_fiber(void)
 	return eider__fiber_here() != NULL;
 }
 
+/* For all of what it awaits, and none is there yet? */
+static bool waits(const struct eider_fiber *fiber)
+{
+	for (size_t i = 0; i < fiber->awaited_count; i++)
+		if (eider__future_state(fiber->awaited[i]) != EIDER__PENDING)
+			return false;
+	return fiber->awaited_count;
+}
+
 static void cancel_fiber(struct eider_future *f)
 {
 	struct eider_fiber *fiber = eider__container(f, struct eider_fiber, future);
 
-	/* What is ready already does not notice: then it is for the next wait. */
-	fiber->cancel_due = true;
-	for (size_t i = 0; i < fiber->awaited_count; i++) {
-		if (eider__future_state(fiber->awaited[i]) != EIDER__PENDING)
-			continue;
-		fiber->cancel_due = false;
+	/* A wait that is over but for its turn does not notice: then it is for the next. */
+	fiber->cancel_due = !waits(fiber);
+	for (size_t i = 0; i < fiber->awaited_count && !fiber->cancel_due; i++)
 		eider_cancel(fiber->awaited[i]);
-	}
 }
 
 static const struct eider_kind fiber_kind = {

@@ -65,6 +65,18 @@ static bool is_passing(const struct eider_acceptor *a, long err)
 	}
 }
 
+/*
+ * One that was paused ends by itself: who is cancelled while he waits for that is so in
+ * the wait for a connection, and not taken for the pause.
+ */
+static long next_result(struct eider_acceptor *a, int64_t deadline)
+{
+	if (a->_paused && !eider__op_has_next(&a->_op) &&
+	    eider__await_shielded(&a->_op.future) == -EBUSY)
+		return -EBUSY;
+	return eider_next_until(&a->_op, deadline);
+}
+
 long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline)
 {
 	long res;
@@ -78,7 +90,7 @@ long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline)
 			return -ECANCELED;
 		if (!a->_armed)
 			arm(a);
-		res = eider_next_until(&a->_op, deadline);
+		res = next_result(a, deadline);
 		if (res == -ETIME || res == -EBUSY)
 			return res;
 		a->_armed = a->_op.flags & IORING_CQE_F_MORE;
@@ -88,7 +100,8 @@ long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline)
 
 void eider_acceptor_pause(struct eider_acceptor *a)
 {
-	if (!a->_armed)
+	/* Who waits for a connection has asked. */
+	if (!a->_armed || (a->_op.future._state & EIDER__WAITED_MASK))
 		return;
 	a->_paused = true;
 	eider_cancel(&a->_op.future);

@@ -44,8 +44,11 @@ static inline void eider__stream_put(struct eider__buffers *b, uint32_t id)
 bool eider__stream_unspill(struct eider_stream *s);
 /* [loop] It was consumed. */
 void eider__stream_drop_spilled(struct eider_stream *s);
-/* [loop] Free buffers that hold what nobody looked at: of all streams but @s. */
-void eider__streams_spill(struct eider_stream *s);
+/*
+ * [loop] Free the buffers that hold what nobody looked at, of all streams of @s's loop.
+ * False if there was no memory for some.
+ */
+bool eider__streams_spill(struct eider_stream *s);
 
 /* An address in text, taken apart. */
 struct eider__address {

@@ -7,7 +7,7 @@
  * wait for answers before they ask again, there is nothing to copy.
  *
  * Only what nobody has a pointer to is moved from outside: whole results that still
- * wait in the op. An op's last one stays there, with its meaning (the end, an error).
+ * wait in the op. One that says the end, or an error, stays there.
  *
  * Bounded by what the kernel takes from a socket while nobody reads, which happens once
  * for a stream: see stream.c.
@@ -19,31 +19,47 @@
 
 #include "base/sys.h"
 
-static struct eider__spilled *make(const char *data, uint32_t len)
+static struct eider__spilled *make(uint32_t len)
 {
 	struct eider__spilled *piece = eider__alloc(sizeof(*piece) + len);
 
-	if (!piece)
-		return NULL;
-	piece->len = len;
-	memcpy(piece->data, data, len);
+	if (piece)
+		piece->len = len;
 	return piece;
 }
 
-/* The oldest result that waits in the op. False: no memory, and it stays. */
-static bool spill_result(struct eider_stream *s)
+/*
+ * How long the oldest result that waits in the op is; 0 if that is no data, or somebody
+ * is about to take it himself. (Those with F_MORE are data, each. A poll has none.)
+ */
+static uint32_t length_waiting(const struct eider_stream *s)
+{
+	long last;
+
+	if (!s->_armed || s->_buffer == EIDER__RECEIVING ||
+	    !eider__buffers_of(s)->chosen_by_kernel)
+		return 0;
+	if (s->_op._shots)
+		return (uint32_t)s->_op._shots->res;
+	last = eider_result(&s->_op.future);
+	return last > 0 ? (uint32_t)last : 0;
+}
+
+/* The oldest result. False: no memory, and it stays. */
+static bool spill_result(struct eider_stream *s, uint32_t len)
 {
 	struct eider__buffers *b = eider__buffers_of(s);
-	const struct eider_shot *shot = s->_op._shots;
-	uint32_t id = shot->flags >> IORING_CQE_BUFFER_SHIFT;
-	struct eider__spilled *piece = make(eider__buffers_at(b, id),
-					    (uint32_t)shot->res);
+	struct eider__spilled *piece = make(len);
+	uint32_t id;
 	long taken;
 
 	if (!piece)
 		return false;
 	taken = eider_next_now(&s->_op);
-	EIDER_DEBUG(taken == (long)piece->len);
+	EIDER_DEBUG(taken == (long)len);
+	s->_armed = s->_op.flags & IORING_CQE_F_MORE;
+	id = s->_op.flags >> IORING_CQE_BUFFER_SHIFT;
+	memcpy(piece->data, eider__buffers_at(b, id), len);
 	*s->_spilled_end = piece;
 	s->_spilled_end = &piece->next;
 	eider__stream_put(b, id);
@@ -52,24 +68,20 @@ static bool spill_result(struct eider_stream *s)
 
 static bool spill_results(struct eider_stream *s)
 {
-	/* Those with F_MORE: data, each. */
-	while (s->_op._shots)
-		if (!spill_result(s))
+	uint32_t len;
+
+	while ((len = length_waiting(s)))
+		if (!spill_result(s, len))
 			return false;
 	return true;
 }
 
-void eider__streams_spill(struct eider_stream *s)
+bool eider__streams_spill(struct eider_stream *s)
 {
-	eider__node_each(node, &eider__buffers_of(s)->streams) {
-		struct eider_stream *other =
-			eider__container(node, struct eider_stream, _node);
-
-		/* One that is being read takes its results itself. */
-		if (other != s && other->_armed && other->_buffer != EIDER__RECEIVING &&
-		    !spill_results(other))
-			return;
-	}
+	eider__node_each(node, &eider__buffers_of(s)->streams)
+		if (!spill_results(eider__container(node, struct eider_stream, _node)))
+			return false;
+	return true;
 }
 
 bool eider__stream_unspill(struct eider_stream *s)
@@ -95,7 +107,7 @@ void eider__stream_drop_spilled(struct eider_stream *s)
 
 bool eider_stream_has_unread(const struct eider_stream *s)
 {
-	return s->_len || s->_spilled || (s->_armed && s->_op._shots);
+	return s->_len || s->_spilled || length_waiting(s);
 }
 
 int eider_stream_detach(struct eider_stream *s)
@@ -105,13 +117,14 @@ int eider_stream_detach(struct eider_stream *s)
 
 	if (!eider__is_home(s->_op.future._loop))
 		return eider__not_here();
-	if (s->_armed && !spill_results(s))
+	if (!spill_results(s))
 		return -ENOMEM;
 	if (!s->_len || buffer == EIDER__SPILLED)
 		return 0;
-	piece = make(s->_data, s->_len);
+	piece = make(s->_len);
 	if (!piece)
 		return -ENOMEM;
+	memcpy(piece->data, s->_data, s->_len);
 	piece->next = s->_spilled;
 	if (!s->_spilled)
 		s->_spilled_end = &piece->next;

@@ -42,6 +42,8 @@ enum {
 	ENDED = 1,		/* s->_end: by the peer, in order */
 };
 
+#define RETRY_NS INT64_C(1000000)
+
 int eider_stream_init(struct eider_stream *s, int fd)
 {
 	struct eider_loop *loop = eider__loop_here;
@@ -99,23 +101,41 @@ static void arm(struct eider_stream *s)
 	eider__op_limit(&s->_op, AHEAD_MAX);
 }
 
+/*
+ * In line until a buffer was given back: 0, or -errno. Without memory to free any, the
+ * line may not move: then it is worth another try after a moment.
+ */
+static int wait_in_line(struct eider_stream *s, int64_t deadline, bool may_move)
+{
+	struct eider__buffers *b = eider__buffers_of(s);
+	int64_t until = may_move ? EIDER_NEVER : eider_after(RETRY_NS);
+	int err;
+
+	if (until > deadline)
+		until = deadline;
+	err = eider__turn_wait(&b->waiting, s->_op.future._loop, until);
+	return err == -ETIME && until < deadline ? 0 : err;
+}
+
 /* 0, or why waiting for a buffer ended before there was one. */
 static int wait_for_buffer(struct eider_stream *s, int64_t deadline)
 {
 	struct eider__buffers *b = eider__buffers_of(s);
 	struct eider_op op;
+	bool spilled;
 	long res;
 
-	eider__streams_spill(s);
 	if (b->puts != s->_puts)
 		return 0;
 	io_uring_prep_poll_add(eider__sqe_in_fiber(&op, deadline), s->fd, POLLIN);
 	res = eider_await(&op.future);
 	if (res < 0)
 		return (int)res;
+	/* Not before: those who have it meanwhile may have looked at it. */
+	spilled = eider__streams_spill(s);
 	if (b->puts != s->_puts)
 		return 0;
-	return eider__turn_wait(&b->waiting, s->_op.future._loop, deadline);
+	return wait_in_line(s, deadline, spilled);
 }
 
 /* What a receive said: 0 go on, look whether there is data; or -errno for now. */
@@ -150,6 +170,8 @@ static int receive_chosen(struct eider_stream *s, int64_t deadline)
 	if (!s->_armed)
 		arm(s);
 	res = eider_next_until(&s->_op, deadline);
+	if (res == -ETIME)	/* it may have had a turn, and a buffer soon */
+		eider__turns_next(&eider__buffers_of(s)->waiting, 0);
 	if (res == -ETIME || res == -EBUSY)
 		return (int)res;
 	s->_armed = s->_op.flags & IORING_CQE_F_MORE;

@@ -199,7 +199,7 @@ int connection_start(struct server *server, int fd)
 	return 0;
 }
 
-/* The peer seems to end, to the reader; one that has begun a request is let finish it. */
+/* To the reader the peer seems to end; who has begun a request is let finish it. */
 void connection_finish(struct connection *c)
 {
 	if (!c->serving && !c->reader.begun)
