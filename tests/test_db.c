@@ -1,6 +1,8 @@
 /*
  * test_db.c - transactions on an SQLite database
  */
+#include <sys/stat.h>
+
 #include "with_db.h"
 
 /* --- commit and roll back -------------------------------------------------- */
@@ -711,6 +713,248 @@ START_TEST(a_cancelled_fiber_rolls_back)
 }
 END_TEST
 
+/* --- a begin that fails ------------------------------------------------------ */
+
+/*
+ * The body runs while begin is on its way; if that fails nothing of it happens, and
+ * least of all outside of a transaction, where it would be kept. So what made it fail
+ * is over as soon as the body knows of it, and the body goes on.
+ */
+static struct {
+	void (*cause)(bool);		/* make it fail, or no more */
+	long error;
+	unsigned int runs;
+	sqlite3 *foreign;
+} refusal;
+
+/* Another's lock. */
+static void lock_out(bool on)
+{
+	if (on) {
+		ck_assert_int_eq(sqlite3_open(harness_temp_file("test.db"),
+					      &refusal.foreign), 0);
+		ck_assert_int_eq(sqlite3_exec(refusal.foreign, "BEGIN IMMEDIATE", 0, 0,
+					      0), 0);
+		return;
+	}
+	ck_assert_int_eq(sqlite3_exec(refusal.foreign, "COMMIT", 0, 0, 0), 0);
+	ck_assert_int_eq(sqlite3_close(refusal.foreign), 0);
+}
+
+static void move_away(const char *from, const char *to)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	char source[300], target[300];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(source, sizeof(source), "%s/%s%s", harness_temp_dir(), from,
+			 suffixes[i]);
+		snprintf(target, sizeof(target), "%s/%s%s", harness_temp_dir(), to,
+			 suffixes[i]);
+		rename(source, target);
+	}
+}
+
+/* The file is gone, which breaks the connection. */
+static void take_away(bool on)
+{
+	if (on) {
+		move_away("test.db", "away.db");
+		ck_assert_int_eq(mkdir(harness_temp_file("test.db"), 0700), 0);
+	} else {
+		ck_assert_int_eq(rmdir(harness_temp_file("test.db")), 0);
+		move_away("away.db", "test.db");
+	}
+}
+
+/* A job that eider_db_call() knows nothing of. */
+static long has_handle(void *arg)
+{
+	(void)arg;
+	return eider_db_handle(db) != NULL;
+}
+
+/* With another result than begin's, or begun again. */
+static long stubborn_body(void *arg)
+{
+	if (refusal.runs++) {
+		ck_assert_int_eq(sql("INSERT INTO t VALUES (1)"), 0);
+		return count_rows();
+	}
+	ck_assert_int_eq(sql("INSERT INTO t VALUES (1)"), refusal.error);
+	refusal.cause(false);
+	ck_assert_int_eq(sql("INSERT INTO t VALUES (2)"), refusal.error);
+	ck_assert_int_eq(atomic_sql("INSERT INTO t VALUES (3)"), refusal.error);
+	ck_assert_int_eq(sql("BEGIN; INSERT INTO t VALUES (4)"), refusal.error);
+	ck_assert_int_eq(sql("SELECT 1"), refusal.error);
+	ck_assert_int_eq(eider_call(has_handle, NULL), false);
+	return arg ? -EDOM : 42;
+}
+
+static void fails_to_begin(void (*cause)(bool), long error, int64_t ns, long result)
+{
+	for (int i = 0; i < 2; i++) {
+		int64_t deadline = ns ? eider_after(ns) : EIDER_NEVER;
+
+		refusal.cause = cause;
+		refusal.error = error;
+		refusal.runs = 0;
+		cause(true);
+		ck_assert_int_eq(eider_db_atomic_until(db, stubborn_body, i ? db : NULL,
+						       deadline), result);
+		ck_assert_int_eq(count_rows(), result > 0);
+		ck_assert_uint_eq(counts().committed, (i + 1) * (result > 0) + i);
+		/* On the same thread, of which nothing is to be seen. */
+		ck_assert_int_eq(atomic_sql("DELETE FROM t"), 0);
+	}
+}
+
+static long busy_fiber(void *arg)
+{
+	(void)arg;
+	fails_to_begin(lock_out, -EAGAIN, 0, -EAGAIN);
+	return 0;
+}
+
+START_TEST(nothing_happens_without_a_begin)
+{
+	with_db(busy_fiber, DB_OPTIONS(.connections_max = 1, .busy_ns = HARNESS_MS,
+				       .attempts_max = 1));
+}
+END_TEST
+
+static long begun_again_fiber(void *arg)
+{
+	(void)arg;
+	fails_to_begin(lock_out, -EAGAIN, 0, 1);
+	return 0;
+}
+
+START_TEST(but_all_of_it_when_begun_again)
+{
+	with_db(begun_again_fiber,
+		DB_OPTIONS(.connections_max = 1, .busy_ns = HARNESS_MS,
+			   .attempts_max = 2));
+}
+END_TEST
+
+static long begun_late_fiber(void *arg)
+{
+	(void)arg;
+	fails_to_begin(lock_out, -ETIME, 100 * HARNESS_MS, -ETIME);
+	return 0;
+}
+
+START_TEST(nor_when_it_is_too_late)
+{
+	with_db(begun_late_fiber, DB_OPTIONS(.connections_max = 1,
+					     .busy_ns = 1000 * HARNESS_S));
+}
+END_TEST
+
+static long begun_lost_fiber(void *arg)
+{
+	(void)arg;
+	fails_to_begin(take_away, -EISDIR, 0, -EISDIR);
+	return 0;
+}
+
+START_TEST(nor_without_a_connection)
+{
+	with_db(begun_lost_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
+
+/* --- one lease after another ------------------------------------------------- */
+
+/* A lease with statements of its own, among which may be a BEGIN. */
+static void lease(const char *first, const char *second)
+{
+	int err;
+
+	EIDER_TXN(err, eider_db_pool(db), EIDER_NEVER) {
+		ck_assert_int_ge(sql(first), 0);
+		ck_assert_int_ge(sql(second), 0);
+	}
+	ck_assert_int_eq(err, 0);
+}
+
+#define INSERT "INSERT INTO t SELECT coalesce(max(x), 0) + 1 FROM t"
+
+static const struct {
+	const char *first, *second;
+	int rows;
+} leases[] = {
+	{ "BEGIN", INSERT, 0 },
+	{ "SELECT 1", "BEGIN; " INSERT, 0 },
+	{ "BEGIN; " INSERT, "COMMIT", 1 },
+	{ INSERT, "BEGIN IMMEDIATE", 1 },
+	{ INSERT, INSERT, 2 },
+	{ "BEGIN; " INSERT "; COMMIT", "BEGIN; " INSERT, 1 },
+	{ "SELECT 1", "SELECT 1", 0 },
+};
+
+enum { LEASES = sizeof(leases) / sizeof(leases[0]) };
+
+/* On one connection, in any order: none sees what another has left. */
+static long leases_fiber(void *arg)
+{
+	unsigned int seed = 3;
+	long rows = 0;
+
+	(void)arg;
+	for (unsigned int i = 0; i < harness_count(400, 100); i++) {
+		int kind = rand_r(&seed) % (LEASES + 2);
+
+		if (kind < LEASES) {
+			lease(leases[kind].first, leases[kind].second);
+			rows += leases[kind].rows;
+		} else if (kind == LEASES) {
+			ck_assert_int_eq(atomic_sql(INSERT), 0);
+			rows++;
+		} else {
+			ck_assert_int_eq(sql("BEGIN; " INSERT), 0);
+		}
+		if (rand_r(&seed) % 2)
+			ck_assert_int_eq(count_rows(), rows);
+	}
+	ck_assert_int_eq(count_rows(), rows);
+	ck_assert_uint_eq(counts().connections_peak, 1);
+	return 0;
+}
+
+/* By jobs that eider_db_call() knows nothing of. */
+static long plain_jobs_fiber(void *arg)
+{
+	int err;
+
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		EIDER_TXN(err, eider_db_pool(db), EIDER_NEVER) {
+			if (i)
+				ck_assert_int_eq(sql("SELECT 1"), 1);
+			ck_assert_int_eq(eider_call(run_sql, (void *)"BEGIN; " INSERT),
+					 0);
+		}
+		EIDER_TXN(err, eider_db_pool(db), EIDER_NEVER)
+			ck_assert_int_eq(sql("BEGIN"), 0);
+		ck_assert_int_eq(count_rows(), 0);
+	}
+	return err;
+}
+
+START_TEST(nor_do_plain_jobs)
+{
+	with_db(plain_jobs_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
+
+START_TEST(leases_leave_nothing_behind)
+{
+	with_db(leases_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("db");
@@ -744,6 +988,14 @@ int main(void)
 	tcase_add_test(t, cancelling_interrupts);
 	tcase_add_test(t, cancelling_between_statements_interrupts);
 	tcase_add_test(t, a_cancelled_fiber_rolls_back);
+
+	t = harness_case(s, "begin");
+	tcase_add_test(t, nothing_happens_without_a_begin);
+	tcase_add_test(t, but_all_of_it_when_begun_again);
+	tcase_add_test(t, nor_when_it_is_too_late);
+	tcase_add_test(t, nor_without_a_connection);
+	tcase_add_test(t, leases_leave_nothing_behind);
+	tcase_add_test(t, nor_do_plain_jobs);
 
 	return harness_run(s);
 }

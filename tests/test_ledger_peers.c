@@ -266,7 +266,8 @@ static void ask_at_once(struct client *c, size_t *at)
 
 	for (size_t i = 0; !block[sizeof(block) - 1] && i < sizeof(block); i++)
 		block[i] = page[i % (sizeof(page) - 1)];
-	n = send(c->fd, block + *at, sizeof(block) - *at, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(c->fd, block + *at, sizeof(block) - *at,
+		 MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n > 0)
 		*at = (*at + (size_t)n) % (sizeof(page) - 1);
 }
@@ -311,7 +312,7 @@ END_TEST
 
 /*
  * Many that ask for thousands of pages and read none: others are answered meanwhile.
- * Without what keeps them apart it takes as long as the ledger's own timeouts, which are
+ * Without what keeps them apart it takes as long as its own timeouts, which are
  * long here. In each way to receive.
  */
 static const struct {

@@ -486,18 +486,18 @@ START_TEST(a_password_is_never_said)
 }
 END_TEST
 
-/* Half of a request at the signal; the rest comes, and it is answered as it should be. */
+/* Half of a request at the signal; the rest comes, and it gets its answer. */
 static const struct {
 	const char *first, *rest;
 	int status;
 } halves[] = {
 	{ "GET /heal", "th HTTP/1.1\r\nHost: x\r\n\r\n", 200 },
 	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Len",
-	  "gth: 29\r\n\r\n{\"owner\": \"ann\", \"balance\": 5}", 201 },
-	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 29\r\n\r\n"
+	  "gth: 30\r\n\r\n{\"owner\": \"ann\", \"balance\": 5}", 201 },
+	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"
 	  "{\"owner\": \"ann\",", " \"balance\": 5}", 201 },
 	{ "POST /accounts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-	  "1d\r\n{\"owner\":", " \"ann\", \"balance\": 5}\r\n0\r\n\r\n", 201 },
+	  "1e\r\n{\"owner\":", " \"ann\", \"balance\": 5}\r\n0\r\n\r\n", 201 },
 };
 
 enum { HALVES = sizeof(halves) / sizeof(halves[0]) };
@@ -511,8 +511,8 @@ START_TEST(half_a_request_may_come_to_its_end)
 	for (int i = 0; i < HALVES; i++) {
 		clients[i] = ledger_connect(&ledger);
 		if (i % 2)	/* not its first one */
-			ck_assert_int_eq(client_ask(&clients[i], "GET", "/health", NULL),
-					 200);
+			ck_assert_int_eq(client_ask(&clients[i], "GET", "/health",
+						    NULL), 200);
 		ck_assert_int_eq(client_send_text(&clients[i], halves[i].first), 0);
 	}
 	harness_nap(seconds(0.3));

@@ -749,8 +749,10 @@ HARNESS_FIBER_TEST(a_full_queue)
 
 HARNESS_FIBER_TEST(a_full_unix_queue)
 {
-	char name[] = "unix:@eider-test-full";
+	char name[64];
 
+	/* Others run this at the same time. */
+	snprintf(name, sizeof(name), "unix:@eider-test-full-%d", (int)getpid());
 	do_not_reach(listen_at(name), name);
 	return 0;
 }

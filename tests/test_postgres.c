@@ -363,6 +363,34 @@ DB_TEST(what_a_job_leaves_behind_is_gone, .connections_max = 1)
 	return 0;
 }
 
+/* A lease in which somebody begins himself; the next knows nothing of it. */
+static void lease(const char *first, const char *second)
+{
+	int err;
+
+	EIDER_TXN(err, eider_db_pool(db), EIDER_NEVER) {
+		ck_assert_int_ge(sql(first), 0);
+		ck_assert_int_ge(sql(second), 0);
+	}
+	ck_assert_int_eq(err, 0);
+}
+
+DB_TEST(leases_leave_nothing_behind, .connections_max = 1)
+{
+	for (int i = 0; i < 10; i++) {
+		lease("BEGIN", "INSERT INTO t VALUES (1)");
+		if (i % 2)
+			lease("SELECT 1", "SELECT 1");
+		ck_assert_int_eq(count_rows(), 0);
+		lease("SELECT 1", "BEGIN; INSERT INTO t VALUES (1)");
+		ck_assert_int_eq(atomic_sql("INSERT INTO t VALUES (1)"), 0);
+		ck_assert_int_eq(count_rows(), 1);
+		lease("BEGIN; DELETE FROM t", "COMMIT");
+		ck_assert_int_eq(count_rows(), 0);
+	}
+	return 0;
+}
+
 static long notice_fiber(void *arg)
 {
 	(void)arg;
@@ -1139,6 +1167,7 @@ int main(void)
 	tcase_add_test(t, errors_have_codes);
 	tcase_add_test(t, what_libpq_refuses_is_an_error);
 	tcase_add_test(t, what_a_job_leaves_behind_is_gone);
+	tcase_add_test(t, leases_leave_nothing_behind);
 	tcase_add_test(t, notices_go_nowhere);
 
 	t = harness_case(s, "conflict");

@@ -10,6 +10,7 @@
  * and only if, nobody else holds any (all_buffers_are_free()).
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -767,7 +768,7 @@ static void pour(const struct pair *p, size_t at, size_t n)
 }
 
 /* As many as the socket takes of them, while the loop turns. */
-static size_t flood(const struct pair *p, size_t at)
+static size_t flood(const struct pair *p, size_t at, size_t end)
 {
 	char bytes[4096];
 	ssize_t n;
@@ -778,7 +779,7 @@ static size_t flood(const struct pair *p, size_t at)
 		n = send(p->peer, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
 		at += n > 0 ? (size_t)n : 0;
 		eider_yield();
-	} while (n > 0 && at < 400000);
+	} while (n > 0 && at < end);
 	return at;
 }
 
@@ -793,7 +794,7 @@ static void hear_in_time(struct pair *p, const char *text)
 	eider_stream_consume(&p->stream, (size_t)n);
 }
 
-enum { DEAF = 6 };
+enum { DEAF = 6, MUCH = 400000 };
 
 /* Deaf ones of all kinds; nothing of theirs is lost. */
 STREAM_TEST(unread_ones_hold_nobody_up, FEW_BUFFERS)
@@ -806,7 +807,7 @@ STREAM_TEST(unread_ones_hold_nobody_up, FEW_BUFFERS)
 		open_tcp_pair(&deaf[i]);
 		if (i != 1)		/* so its receive is under way */
 			ck_assert_int_eq(peek_soon(&deaf[i]), -ETIME);
-		poured[i] = flood(&deaf[i], 0);
+		poured[i] = flood(&deaf[i], 0, MUCH);
 		if (i % 3 == 2) {	/* begun, and put by */
 			ck_assert_int_ge(peek_at(&deaf[i]), 3);
 			eider_stream_consume(&deaf[i].stream, 3);
@@ -822,7 +823,7 @@ STREAM_TEST(unread_ones_hold_nobody_up, FEW_BUFFERS)
 		for (int j = 0; j < 3; j++)
 			hear_in_time(&good[j], "on");
 		for (int j = 0; j < DEAF; j++)
-			poured[j] = flood(&deaf[j], poured[j]);
+			poured[j] = flood(&deaf[j], poured[j], MUCH);
 	}
 	for (unsigned int i = 0; i < DEAF; i++) {
 		close_peer(&deaf[i]);
@@ -890,7 +891,7 @@ static size_t in_kernel(const struct pair *p)
 	int received, sent;
 
 	ck_assert(!ioctl(p->stream.fd, FIONREAD, &received));
-	ck_assert(!ioctl(p->peer, TIOCOUTQ, &sent));
+	ck_assert(!ioctl(p->peer, SIOCOUTQNSD, &sent));
 	return (size_t)(received + sent);
 }
 
@@ -906,7 +907,7 @@ STREAM_TEST(once_overfull)
 		const char *data;
 		long n;
 
-		poured = flood(&p, at);
+		poured = flood(&p, at, at + 60000);
 		if (round)
 			ck_assert_uint_le(poured - at, in_kernel(&p) + 4096);
 		while (at < poured) {
@@ -1132,7 +1133,7 @@ STREAM_TEST(no_memory_to_spill, FEW_BUFFERS)
 	open_tcp_pair(&deaf);
 	open_pair(&good);
 	ck_assert_int_eq(peek_soon(&deaf), -ETIME);
-	poured = flood(&deaf, 0);
+	poured = flood(&deaf, 0, MUCH);
 	say(&good, "x");
 	fiber = start(peek_at, &good);
 	eider__fault_arm(1, 100000);
@@ -1177,8 +1178,8 @@ static long peek_until(void *arg)
 }
 
 /*
- * The deadline of the first in line passes, and in the same turn of the loop a buffer is
- * given back: who gets it then, that one or the next, is left open, but one does.
+ * The deadline of the first in line passes, and in the same turn of the loop a buffer
+ * is given back: who gets it then, that one or the next, is left open, but one does.
  */
 STREAM_TEST(a_turn_with_the_deadline, FEW_BUFFERS, .loop_stall_ns = EIDER_NEVER)
 {

@@ -1844,6 +1844,139 @@ TXN_TEST(second_thread_beside_a_bound_one, 2, 1)
 	return 0;
 }
 
+/* ---- a lease that leaves nothing behind ---- */
+
+static unsigned int lease_stops;
+
+static void note_lease_stop(struct eider_thread *t, void *arg)
+{
+	(void)t;
+	(void)arg;
+	harness_add(&lease_stops, 1);
+}
+
+static long say_clean(void *arg)
+{
+	eider_thread_set_clean(eider_thread_self(), arg != NULL);
+	return 0;
+}
+
+/* Of another thread it says nothing. */
+static long say_of_another(void *arg)
+{
+	ck_assert_ptr_ne(eider_thread_self(), arg);
+	eider_thread_set_clean(arg, true);
+	eider_thread_set_clean(NULL, true);
+	return 0;
+}
+
+static long which_self(void *arg)
+{
+	*(struct eider_thread **)arg = eider_thread_self();
+	return 0;
+}
+
+/* A lease in which @said is said: c lean, d irty, o ther; is lease_stop called? */
+static void says(struct eider_txn_pool *pool, const char *said, bool stops)
+{
+	unsigned int before = harness_get(&lease_stops);
+	struct eider_thread *self = NULL;
+	struct eider_txn txn, none;
+
+	ck_assert_int_eq(eider_txn_enter(&txn, pool, EIDER_NEVER), 0);
+	ck_assert_int_eq(eider_call(which_self, &self), 0);
+	for (const char *p = said; *p; p++) {
+		if (*p == 'o') {
+			eider_txn_disable(&none);
+			ck_assert_int_eq(eider_call(say_of_another, self), 0);
+			eider_txn_leave(&none);
+		} else {
+			ck_assert_int_eq(eider_call(say_clean,
+						    *p == 'c' ? pool : NULL), 0);
+		}
+	}
+	eider_txn_leave(&txn);
+	ck_assert_msg(harness_get(&lease_stops) == before + stops,
+		      "'%s': lease_stop was called %u times", said,
+		      harness_get(&lease_stops) - before);
+}
+
+TXN_TEST(lease_stop_is_spared, 1, 1)
+{
+	static const struct {
+		const char *said;
+		bool stops;
+	} table[] = {
+		{ "", true }, { "c", false }, { "", true }, { "d", true },
+		{ "cd", true }, { "dc", false }, { "c", false }, { "o", true },
+		{ "co", false }, { "do", true }, { "cdcdcd", true }, { "", true },
+	};
+	struct eider_txn_pool_options o = {
+		.size = sizeof(o),
+		.threads_max = 1,
+		.hooks = { .lease_stop = note_lease_stop },
+	};
+	struct eider_txn_pool *pool;
+
+	ck_assert_int_eq(eider_txn_pool_new(executor_here(), &o, &pool), 0);
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+			says(pool, table[i].said, table[i].stops);
+	eider_txn_pool_free(pool);
+	return 0;
+}
+
+/* ---- looking out before a sleep ---- */
+
+static const int64_t poll_table[] = { 0, -1, INT64_MIN, 1, 20 * HARNESS_MS };
+
+enum { POLLS = sizeof(poll_table) / sizeof(poll_table[0]) };
+
+/* It is bounded: who waits for long does not compute for long. */
+static long poll_body(void *arg)
+{
+	struct eider_txn txn;
+	int64_t cpu;
+
+	(void)arg;
+	ck_assert_int_eq(eider_txn_enter(&txn, NULL, EIDER_NEVER), 0);
+	for (unsigned int i = 0; i < 50; i++)
+		ck_assert_int_gt(thread_here(), 0);
+	cpu = harness_cpu();
+	ck_assert_int_eq(eider_sleep_until(eider_after(400 * HARNESS_MS)), 0);
+	cpu = harness_cpu() - cpu;
+	ck_assert_msg(cpu < 200 * HARNESS_MS, "%ld us of CPU for a sleep",
+		      (long)(cpu / HARNESS_US));
+	ck_assert_int_gt(thread_here(), 0);
+	eider_txn_leave(&txn);
+	return 0;
+}
+
+START_TEST(looking_out_is_bounded)
+{
+	harness_in_loop(poll_body, NULL,
+			HARNESS_OPTIONS(.txn_threads_max = 1,
+					.poll_ns = poll_table[_i]));
+}
+END_TEST
+
+static long order_body(void *arg)
+{
+	strict_order_body(arg);
+	first_come_first_served_body(arg);
+	return 0;
+}
+
+/* The same comes of it in any case. */
+START_TEST(looking_out_changes_nothing)
+{
+	harness_in_loop(order_body, NULL,
+			HARNESS_OPTIONS(.txn_threads_max = 2, .poll_ns = poll_table[_i],
+					.slow_job_ns = EIDER_NEVER,
+					.loop_stall_ns = EIDER_NEVER));
+}
+END_TEST
+
 static void add_leases(Suite *s)
 {
 	TCase *t = harness_case(s, "thread");
@@ -1915,11 +2048,16 @@ static void add_errors(Suite *s)
 	t = harness_case(s, "hooks");
 	tcase_add_test(t, hooks_in_order);
 	tcase_add_test(t, lease_stop_is_last);
+	tcase_add_test(t, lease_stop_is_spared);
 	tcase_add_test(t, hooks_of_several);
 	tcase_add_test(t, lease_start_that_fails);
 	tcase_add_test(t, thread_start_that_fails);
 	tcase_add_test(t, thread_start_alone_fails);
 	tcase_add_test(t, line_with_failing_threads);
+
+	t = harness_case(s, "poll");
+	tcase_add_loop_test(t, looking_out_is_bounded, 0, POLLS);
+	tcase_add_loop_test(t, looking_out_changes_nothing, 0, POLLS);
 
 	t = harness_case(s, "faults");
 	tcase_add_test(t, enter_when_things_fail);

@@ -13,7 +13,7 @@
 enum {
 	MISSES_MAX = 8,
 	LOOKS = 16,		/* from one look at the clock to the next: about 1 us */
-	GAP_NS = 20000,		/* longer than that we were not running */
+	GAP_NS = 1000000,	/* longer than that: somebody else ran, for a slice */
 };
 
 void eider__patience_init(struct eider__patience *p, int64_t max_ns)
@@ -21,9 +21,14 @@ void eider__patience_init(struct eider__patience *p, int64_t max_ns)
 	cpu_set_t cpus;
 
 	memset(p, 0, sizeof(*p));
-	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && CPU_COUNT(&cpus) > 1)
-		p->max_ns = max_ns > 0 ? max_ns : 0;
+	if (!sched_getaffinity(0, sizeof(cpus), &cpus))
+		p->cpus = (unsigned int)CPU_COUNT(&cpus);
+	if (p->cpus > 1 && max_ns > 0)
+		p->max_ns = max_ns;
 }
+
+/* Threads of this process that poll now. */
+static unsigned int polling;
 
 enum outcome {
 	CAME,
@@ -60,7 +65,12 @@ bool eider__patience_poll(struct eider__patience *p, bool (*is_there)(void *),
 		p->skip--;
 		return false;
 	}
-	outcome = poll_for(p->max_ns, is_there, arg);
+	/* More of them than CPUs would keep each other from what they wait for. */
+	if (eider__add_relaxed(&polling, 1) < p->cpus)
+		outcome = poll_for(p->max_ns, is_there, arg);
+	else
+		outcome = IN_VAIN;
+	eider__sub_acq_rel(&polling, 1);
 	if (outcome == CAME) {
 		p->misses = 0;
 		return true;

@@ -20,6 +20,7 @@
 
 struct eider__patience {
 	int64_t max_ns;			/* 0: none */
+	unsigned int cpus;		/* that the thread may run on */
 	uint16_t skip;			/* so many times more */
 	uint8_t misses;			/* in a row, 8 at most */
 };

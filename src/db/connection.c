@@ -342,11 +342,18 @@ const struct eider_txn_hooks eider__connection_hooks = {
 	.lease_stop = stop_lease,
 };
 
+/*
+ * For jobs of every kind. One that eider_db_call() did not start goes by none of the
+ * above: so it gets nothing where begin failed, and what it leaves is looked for.
+ */
 void *eider_db_handle(struct eider_db *db)
 {
 	struct eider__connection *c = eider__connection_here(db);
 
-	return c && c->at ? db->driver->handle(c->at) : NULL;
+	if (!c || !c->at || (c->refused && c->lease == eider_txn_id()))
+		return NULL;
+	eider_thread_set_clean(eider_thread_self(), false);
+	return db->driver->handle(c->at);
 }
 
 long eider_db_error(struct eider_db *db)

@@ -57,7 +57,7 @@ static void cancel_fiber(struct eider_future *f)
 {
 	struct eider_fiber *fiber = eider__container(f, struct eider_fiber, future);
 
-	/* A wait that is over but for its turn does not notice: then it is for the next. */
+	/* A wait that is over but for its turn does not notice: it is for the next. */
 	fiber->cancel_due = !waits(fiber);
 	for (size_t i = 0; i < fiber->awaited_count && !fiber->cancel_due; i++)
 		eider_cancel(fiber->awaited[i]);

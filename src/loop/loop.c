@@ -285,7 +285,10 @@ static bool has_news(void *arg)
  */
 static bool poll_for_results(struct eider_loop *loop)
 {
-	if (!loop->jobs || !loop->patience.max_ns)
+	struct eider_timer *t = eider__heap_first(&loop->timers);
+
+	if (!loop->jobs || !loop->patience.max_ns ||
+	    (t && t->_deadline - eider_loop_now(loop) < loop->patience.max_ns))
 		return false;
 	if (eider__ring_has_work(&loop->ring) && eider__ring_submit(&loop->ring) < 0)
 		return false;

@@ -57,6 +57,7 @@ struct engine {
 	const struct eider_db_driver *driver;
 	const char *const *tables;	/* statements that make them, ended by NULL */
 	bool one_writer;		/* at a time */
+	bool embedded;			/* in our own threads */
 
 	/* [job] Run SQL that has no parameters and no rows: 0 or -errno. */
 	long (*execute)(struct eider_db *db, const char *sql);

@@ -143,6 +143,7 @@ const struct engine engine_sqlite = {
 	.driver = &eider_sqlite,
 	.tables = tables,
 	.one_writer = true,
+	.embedded = true,
 	.execute = execute,
 	.run = run_statement,
 	.message = message,

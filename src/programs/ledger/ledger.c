@@ -36,18 +36,9 @@
 /* How long jobs that were cancelled may still take at the end. */
 #define SHUTDOWN_NS INT64_C(5000000000)
 
-/*
- * Reports compute, for as long as they take; an answer that is ready must not wait for
- * their slices to end.
- */
-static const struct eider_options loop_options = {
-	.size = sizeof(loop_options),
-	.slice_ns = 100000,
-	.ring_entries = 1024,
-};
-
 struct program {
 	struct ledger_options options;
+	struct eider_options eider;
 	struct eider_executor *executor;
 	struct eider_loop *loop;
 	struct store *store;
@@ -124,7 +115,7 @@ static int serve(struct program *p)
 		.count = o->loops,
 		.address = o->listen,
 		.server = &server,
-		.loop = &loop_options,
+		.loop = &p->eider,
 		.signals = p->signals,
 		.stop_ns = o->stop_ns,
 		.on_ready = say_listening,
@@ -156,7 +147,7 @@ static int run_with_store(struct program *p)
 
 static int run_with_loop(struct program *p)
 {
-	int err = eider_loop_new(p->executor, &loop_options, &p->loop), status;
+	int err = eider_loop_new(p->executor, &p->eider, &p->loop), status;
 
 	if (err < 0)
 		return say_failed("no loop", err, "");
@@ -165,13 +156,25 @@ static int run_with_loop(struct program *p)
 	return status;
 }
 
+/*
+ * Reports compute, for as long as they take; an answer that is ready must not wait for
+ * their slices to end. A database server of its own needs CPUs, perhaps of this
+ * machine: who polls for its answer keeps them from it.
+ */
+static void fill_options(struct program *p)
+{
+	p->eider = (struct eider_options){
+		.size = sizeof(p->eider),
+		.workers_max = p->options.workers,
+		.ring_entries = 1024,
+		.slice_ns = 100000,
+		.poll_ns = store_is_embedded(p->options.db) ? 0 : -1,
+	};
+}
+
 static int run_with_executor(struct program *p)
 {
-	struct eider_options o = {
-		.size = sizeof(o),
-		.workers_max = p->options.workers,
-	};
-	int err = eider_executor_new(&o, &p->executor), status;
+	int err = eider_executor_new(&p->eider, &p->executor), status;
 
 	if (err < 0)
 		return say_failed("no executor", err, "");
@@ -193,6 +196,7 @@ int main(int argc, char **argv)
 	p.signals = open_signals();
 	if (p.signals < 0)
 		return say_failed("signals", p.signals, "");
+	fill_options(&p);
 	status = run_with_executor(&p);
 	close(p.signals);
 	status_release();

@@ -74,8 +74,6 @@ static long accept_all(struct server *s)
 			wait_for_change(s, eider_after(PAUSE_NS));
 		else if (!s->stopping)
 			return fd;
-		else if (fd >= 0)
-			close((int)fd);
 	}
 	return 0;
 }

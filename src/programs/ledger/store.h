@@ -76,6 +76,12 @@ int store_open(struct eider_executor *executor, const char *url,
 /* [any, not in a fiber] Nothing may be under way. NULL is allowed. */
 void store_close(struct store *store);
 
+/*
+ * [any] Does the engine of @url run in our own threads, so that a statement is over
+ * before a sleeping thread could be woken? Others have a CPU to wait for.
+ */
+bool store_is_embedded(const char *url);
+
 /* [any] The URL, without a password. */
 const char *store_url(struct store *store);
 /* [any] "transactions", "reading", "reports". */

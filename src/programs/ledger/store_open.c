@@ -242,6 +242,13 @@ void store_close(struct store *store)
 	free(store);
 }
 
+bool store_is_embedded(const char *url)
+{
+	const struct engine *engine = engine_for(url);
+
+	return engine && engine->embedded;
+}
+
 const char *store_url(struct store *store)
 {
 	return eider_db_url(store->db);
