@@ -39,11 +39,16 @@
 static int descriptors_before, threads_before;
 static char temp_dir[160];
 
-static double slowness_here(void)
+bool harness_under_valgrind(void)
 {
 	const char *under = getenv("EIDER_UNDER");
 
-	if (RUNNING_ON_VALGRIND || (under && !strcmp(under, "valgrind")))
+	return RUNNING_ON_VALGRIND || (under && !strcmp(under, "valgrind"));
+}
+
+static double slowness_here(void)
+{
+	if (harness_under_valgrind())
 		return 20;
 #ifdef __SANITIZE_THREAD__
 	return 6;

@@ -58,6 +58,9 @@ __attribute__((noreturn)) void harness_skip(const char *reason);
 /* 1, or how many times slower it is here: Valgrind, sanitizers, EIDER_TEST_SLOW. */
 double harness_slow(void);
 
+/* Under Valgrind? It has limits of descriptors of its own making. */
+bool harness_under_valgrind(void);
+
 /* @n, or fewer if it is slow here, but at least @least. */
 unsigned int harness_count(unsigned int n, unsigned int least);
 

@@ -926,7 +926,7 @@ static long leases_fiber(void *arg)
 /* By jobs that eider_db_call() knows nothing of. */
 static long plain_jobs_fiber(void *arg)
 {
-	int err;
+	int err = 0;
 
 	(void)arg;
 	for (int i = 0; i < 3; i++) {

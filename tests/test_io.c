@@ -172,7 +172,7 @@ HARNESS_FIBER_TEST(files)
 {
 	const char *path = harness_temp_file("file");
 	const size_t size = 1000003;
-	unsigned char *bytes = make_bytes(size), *back = malloc(size + 1);
+	unsigned char *bytes = make_bytes(size), *back = calloc(1, size + 1);
 	long fd = eider_open(path, O_CREAT | O_RDWR | O_EXCL, 0600), n;
 	size_t got = 0;
 

@@ -158,19 +158,24 @@ END_TEST
 /* A path of all the bytes that there are, without a NUL. */
 START_TEST(longest_path)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	/* Valgrind looks for the NUL that there need not be. */
+	struct {
+		struct sockaddr_un a;
+		char nul;
+	} name_of_all = { .a.sun_family = AF_UNIX };
+	struct sockaddr_un *a = &name_of_all.a;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char name[160];
 
-	a.sun_path[0] = 0;
-	memset(a.sun_path + 1, 'y', sizeof(a.sun_path) - 1);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	a->sun_path[0] = 0;
+	memset(a->sun_path + 1, 'y', sizeof(a->sun_path) - 1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)a, sizeof(*a)), 0);
 	ck_assert_int_eq(eider_socket_name(fd, false, name, sizeof(name)), 6 + 107);
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert(!chdir(harness_temp_dir()));
-	memset(a.sun_path, 'y', sizeof(a.sun_path));
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	memset(a->sun_path, 'y', sizeof(a->sun_path));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)a, sizeof(*a)), 0);
 	ck_assert_int_eq(eider_socket_name(fd, false, name, sizeof(name)), 5 + 108);
 	close(fd);
 	ck_assert(!chdir("/"));
@@ -420,9 +425,12 @@ NET_TEST(no_descriptor_left)
 	struct eider_acceptor a;
 	struct rlimit limit;
 	char name[64];
-	int fd = listen_somewhere(name), client;
+	int fd, client;
 	long got;
 
+	if (harness_under_valgrind())
+		return 0;
+	fd = listen_somewhere(name);
 	ck_assert(!getrlimit(RLIMIT_NOFILE, &limit));
 	eider_acceptor_init(&a, fd);
 	client = plain_connect(fd);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include <eider/signal.h>
 
@@ -37,6 +38,7 @@ int eider_signal_start(struct eider_signal *s, int fd)
 	sqe = eider_sqe(&s->op);
 	if (!sqe)
 		return -EAGAIN;
+	memset(&s->info, 0, sizeof(s->info));
 	io_uring_prep_read(sqe, fd, &s->info, sizeof(s->info), 0);
 	return 0;
 }
