@@ -9,8 +9,8 @@
  * Bounded: max_ns at a time, and by one thread for each CPU at a time. Adaptive: who
  * polled in vain does not the next time, then the next 3 times, 7, ... up to 255; a
  * success forgets that. Modest: who finds that somebody else had the CPU for a slice
- * leaves it to him, 255 times. It does not yield: beside a thread that computes, that is
- * to give a whole slice away, milliseconds. Where there is one CPU only, polling is
+ * leaves it to him, 255 times. It does not yield: beside a thread that computes, that
+ * is to give a whole slice away, milliseconds. Where there is one CPU only, polling is
  * waiting for nobody, and not done at all.
  */
 #ifndef EIDER_BASE_PATIENCE_H
