@@ -18,40 +18,46 @@ struct trial {
 	int fds[2];
 };
 
-/* The first result of what was prepared; the flags it must have. */
-static int first_result(struct trial *t, unsigned int flags)
+/* The first result of what was prepared: 0, or the wait failed. */
+static int first_result(struct trial *t, struct eider__cqe *ret)
 {
-	struct eider__cqe cqe;
 	int err = eider__ring_wait(&t->ring, eider_after(1000000000));
 
-	if (err < 0)
-		return err;
-	if (!eider__ring_next(&t->ring, &cqe))
-		return -ETIME;
-	if (cqe.res < 0)
-		return cqe.res;
-	return (cqe.flags & flags) == flags ? cqe.res : -EINVAL;
+	/* It may fail after it has done its work, which is to be cleaned up too. */
+	if (eider__ring_next(&t->ring, ret))
+		return 0;
+	return err < 0 ? err : -ETIME;
+}
+
+static int judge(const struct eider__cqe *cqe, unsigned int flags)
+{
+	if (cqe->res < 0)
+		return cqe->res;
+	return (cqe->flags & flags) == flags ? 0 : -EINVAL;
 }
 
 static int try_accept(struct trial *t)
 {
 	struct io_uring_sqe *sqe = eider__ring_sqe(&t->ring);
-	int res;
+	struct eider__cqe cqe;
+	int err;
 
 	if (!sqe)
 		return -EAGAIN;
 	io_uring_prep_multishot_accept(sqe, t->fds[0], NULL, NULL, SOCK_CLOEXEC);
-	res = first_result(t, IORING_CQE_F_MORE);
-	if (res < 0)
-		return res;
-	eider__close(res);
-	return 0;
+	err = first_result(t, &cqe);
+	if (err < 0)
+		return err;
+	if (cqe.res >= 0)
+		eider__close(cqe.res);
+	return judge(&cqe, IORING_CQE_F_MORE);
 }
 
 static int try_receive(struct trial *t, bool multishot)
 {
 	struct eider_options o = { .recv_buffers = 4, .recv_buffer_bytes = 512 };
 	struct io_uring_sqe *sqe;
+	struct eider__cqe cqe;
 	int err;
 
 	eider__buffers_init(&t->buffers, &o,
@@ -70,9 +76,9 @@ static int try_receive(struct trial *t, bool multishot)
 	sqe->buf_group = EIDER__BUFFER_GROUP;
 	if (send(t->fds[1], "x", 1, MSG_NOSIGNAL) != 1)
 		return -EIO;
-	err = first_result(t, IORING_CQE_F_BUFFER |
-				      (multishot ? IORING_CQE_F_MORE : 0));
-	return err < 0 ? err : 0;
+	err = first_result(t, &cqe);
+	return err < 0 ? err : judge(&cqe, IORING_CQE_F_BUFFER |
+						   (multishot ? IORING_CQE_F_MORE : 0));
 }
 
 static int try_single(struct trial *t)
