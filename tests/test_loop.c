@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -725,6 +726,41 @@ HARNESS_FIBER_TEST(idle_uses_no_cpu)
 	return 0;
 }
 
+/* What the scheduler was asked for, for this thread: the kernel's struct, in part. */
+static long slice_here(void *arg)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} a = { .size = sizeof(a) };
+
+	(void)arg;
+	ck_assert_int_eq(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0), 0);
+	return (long)a.runtime;
+}
+
+/* On a kernel that does not listen (before 6.12) it says 0, or its own. */
+static long compare_slices(void *arg)
+{
+	long before = *(long *)arg, asked = slice_here(NULL);
+
+	ck_assert(asked == 200000 || asked == before);
+	if (asked != before)
+		ck_assert_int_ne(eider_call(slice_here, NULL), asked);
+	return 0;
+}
+
+START_TEST(short_slices_are_the_loops_own)
+{
+	long before = slice_here(NULL);
+
+	harness_in_loop(compare_slices, &before, HARNESS_OPTIONS(.slice_ns = 200000));
+}
+END_TEST
+
 static void add_turning(Suite *s)
 {
 	TCase *t = harness_case(s, "new");
@@ -732,6 +768,7 @@ static void add_turning(Suite *s)
 	tcase_add_test(t, one_for_a_thread);
 	tcase_add_test(t, options_are_checked);
 	tcase_add_test(t, rings_of_all_sizes);
+	tcase_add_test(t, short_slices_are_the_loops_own);
 	t = harness_case(s, "turn");
 	tcase_add_test(t, by_hand);
 	tcase_add_test(t, turns_run_everything);

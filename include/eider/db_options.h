@@ -36,7 +36,7 @@ enum eider_db_isolation {
 
 struct eider_db_options {
 	size_t size;			/* sizeof(struct eider_db_options) */
-	const char *name;		/* of its pool, for reports; the URL's scheme */
+	const char *name;		/* of its pool, copied; the URL's scheme */
 	unsigned int connections_max;	/* transaction threads; 16 */
 	unsigned int free_level;	/* as txn_pool.h; 50 */
 	int64_t busy_ns;		/* how long the engine itself may wait for a

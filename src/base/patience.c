@@ -21,13 +21,15 @@ void eider__patience_init(struct eider__patience *p, int64_t max_ns)
 	cpu_set_t cpus;
 
 	memset(p, 0, sizeof(*p));
+	if (max_ns <= 0)
+		return;
 	if (!sched_getaffinity(0, sizeof(cpus), &cpus))
 		p->cpus = (unsigned int)CPU_COUNT(&cpus);
-	if (p->cpus > 1 && max_ns > 0)
+	if (p->cpus > 1)
 		p->max_ns = max_ns;
 }
 
-/* Threads of this process that poll now. */
+/* Threads of this process that poll now: a count alone, nothing is ordered by it. */
 static unsigned int polling;
 
 enum outcome {
@@ -70,7 +72,7 @@ bool eider__patience_poll(struct eider__patience *p, bool (*is_there)(void *),
 		outcome = poll_for(p->max_ns, is_there, arg);
 	else
 		outcome = IN_VAIN;
-	eider__sub_acq_rel(&polling, 1);
+	eider__add_relaxed(&polling, -1u);
 	if (outcome == CAME) {
 		p->misses = 0;
 		return true;

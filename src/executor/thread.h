@@ -25,7 +25,8 @@ struct eider_thread {
 	/* Any thread, atomic. */
 	unsigned int refs;
 
-	bool clean;			/* stored by its own thread: see thread.h */
+	bool clean;			/* stored by its own thread, and before it has
+					   a job by who leases it */
 
 	/* Its own thread only. */
 	void *state;

@@ -224,6 +224,28 @@ static void probe_registered_ring(struct eider_features *f)
 	found(f, EIDER_FEATURE_REGISTERED_RING, err);
 }
 
+static bool is_off(const struct eider_features *f, int feature)
+{
+	return f->of[feature].state == EIDER_FEATURE_OFF;
+}
+
+/* Receiving many times is receiving with a buffer ring: where it works, that does. */
+static void probe_io(struct eider_features *f)
+{
+	int err = -EINVAL;
+
+	if (!is_off(f, EIDER_FEATURE_MULTISHOT_ACCEPT))
+		found(f, EIDER_FEATURE_MULTISHOT_ACCEPT,
+		      eider__probe_multishot_accept());
+	if (!is_off(f, EIDER_FEATURE_MULTISHOT_RECV)) {
+		err = eider__probe_multishot_recv();
+		found(f, EIDER_FEATURE_MULTISHOT_RECV, err);
+	}
+	if (!is_off(f, EIDER_FEATURE_BUFFER_RING))
+		found(f, EIDER_FEATURE_BUFFER_RING,
+		      err < 0 ? eider__probe_buffer_ring() : 0);
+}
+
 int eider__features_probe(struct eider_features *f, const struct eider_options *o)
 {
 	unsigned int kernel;
@@ -242,9 +264,7 @@ int eider__features_probe(struct eider_features *f, const struct eider_options *
 	found(f, EIDER_FEATURE_EXT_ARG, kernel & IORING_FEAT_EXT_ARG ? 0 : -EINVAL);
 	probe_registered_ring(f);
 	probe_guard(f);
-	found(f, EIDER_FEATURE_MULTISHOT_ACCEPT, eider__probe_multishot_accept());
-	found(f, EIDER_FEATURE_BUFFER_RING, eider__probe_buffer_ring());
-	found(f, EIDER_FEATURE_MULTISHOT_RECV, eider__probe_multishot_recv());
+	probe_io(f);
 	f->delivery = o->delivery == EIDER_DELIVERY_EACH ? EIDER_DELIVERY_EACH :
 							   EIDER_DELIVERY_LIST;
 	return choose_doorbell(f, o);

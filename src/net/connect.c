@@ -5,29 +5,10 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <eider/net.h>
 
 #include "base/sys.h"
-
-static int open_socket(int family)
-{
-	int fd, on = 1;
-
-	if (eider__fault())
-		return -EMFILE;
-	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (family != AF_UNIX &&
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0) {
-		eider__close(fd);
-		return -EINVAL;
-	}
-	return fd;
-}
 
 long eider_connect_to(const struct sockaddr *address, socklen_t len, int64_t deadline)
 {
@@ -39,7 +20,7 @@ long eider_connect_to(const struct sockaddr *address, socklen_t len, int64_t dea
 		return eider__not_here();
 	if (!address)
 		return -EINVAL;
-	fd = open_socket(address->sa_family);
+	fd = eider__socket_open(address->sa_family, 0);
 	if (fd < 0)
 		return fd;
 	io_uring_prep_connect(eider__sqe_in_fiber(&op, deadline), fd, address, len);

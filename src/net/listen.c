@@ -12,24 +12,12 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <eider/net.h>
 
 #include "base/sys.h"
-
-static int open_socket(int family, int flags)
-{
-	int fd;
-
-	if (eider__fault())
-		return -EMFILE;
-	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	return fd < 0 ? -errno : fd;
-}
 
 static int set_options(int fd, unsigned int flags)
 {
@@ -39,9 +27,6 @@ static int set_options(int fd, unsigned int flags)
 		return -errno;
 	if ((flags & EIDER_LISTEN_SHARED) &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
-		return -errno;
-	/* Accepted sockets inherit it: an answer is one send, and must not wait. */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
 		return -errno;
 	return 0;
 }
@@ -69,7 +54,7 @@ static int listen_at_number(const struct eider__address *a, unsigned int flags)
 		hints.ai_family = AF_INET;
 	if (getaddrinfo(a->host[0] ? a->host : NULL, a->service, &hints, &found))
 		return -EINVAL;
-	fd = open_socket(found->ai_family, 0);
+	fd = eider__socket_open(found->ai_family, 0);
 	err = fd;
 	if (fd >= 0)
 		err = set_options(fd, flags);
@@ -92,7 +77,8 @@ static bool is_left_behind(const struct eider__address *a)
 	if (!a->path.sun_path[0] || lstat(a->path.sun_path, &st) < 0 ||
 	    !S_ISSOCK(st.st_mode))
 		return false;
-	fd = open_socket(AF_UNIX, SOCK_NONBLOCK);	/* a queue may be full */
+	/* Its queue may be full. */
+	fd = eider__socket_open(AF_UNIX, SOCK_NONBLOCK);
 	if (fd < 0)
 		return false;
 	refused = connect(fd, address, a->path_len) < 0 && errno == ECONNREFUSED;
@@ -103,7 +89,7 @@ static bool is_left_behind(const struct eider__address *a)
 static int listen_at_path(const struct eider__address *a)
 {
 	const struct sockaddr *address = (const struct sockaddr *)&a->path;
-	int fd = open_socket(AF_UNIX, 0), err;
+	int fd = eider__socket_open(AF_UNIX, 0), err;
 
 	if (fd < 0)
 		return fd;

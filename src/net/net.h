@@ -59,6 +59,12 @@ struct eider__address {
 	char service[32];
 };
 
+/*
+ * A stream socket that does not hold small sends back (those accepted from it inherit
+ * that: an answer is one send, and must not wait). Its descriptor, or -errno.
+ */
+int eider__socket_open(int family, int flags);
+
 /* 0 or -EINVAL; looks nothing up. */
 int eider__address_parse(const char *text, struct eider__address *ret);
 

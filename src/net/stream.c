@@ -138,7 +138,10 @@ static int wait_for_buffer(struct eider_stream *s, int64_t deadline)
 	return wait_in_line(s, deadline, spilled);
 }
 
-/* What a receive said: 0 go on, look whether there is data; or -errno for now. */
+/*
+ * What a receive said: 0 go on, look whether there is data; -errno this call is over,
+ * and the stream is as good as before.
+ */
 static int take_result(struct eider_stream *s, long res, uint32_t buffer,
 		       int64_t deadline)
 {
