@@ -33,6 +33,12 @@
 #define eider__or_acq_rel(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
 #define eider__and_acq_rel(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
 
+/*
+ * The cheap half of a lopsided barrier: the compiler keeps the order, the CPU need
+ * not. Pairs with eider__barrier_heavy() (sys.h), which makes it keep it.
+ */
+#define eider__barrier_light() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 /* Ask for the memory at @p, which another CPU has written, to write there; or NULL. */
 #ifdef __x86_64__
 #define eider__prefetch_write(p)                                               \
@@ -46,7 +52,6 @@
 #define eider__add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define eider__sub_acq_rel(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
 
-/* The same by the one thread that stores there, while others load: no locked one. */
 /* Between two looks at what another thread will change. */
 #if defined(__x86_64__) || defined(__i386__)
 #define eider__cpu_relax() __builtin_ia32_pause()
@@ -56,6 +61,7 @@
 #define eider__cpu_relax() ((void)0)
 #endif
 
+/* A counter of the one thread that stores there, while others load: no locked one. */
 #define eider__count(p, v) eider__store_relaxed(p, *(p) + (v))
 
 #endif

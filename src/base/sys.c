@@ -8,6 +8,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -123,6 +124,25 @@ int eider__protect(void *p, size_t bytes)
 void eider__drop(void *p, size_t bytes)
 {
 	(void)madvise(p, bytes, MADV_DONTNEED);
+}
+
+static int membarrier(int command)
+{
+	return syscall(__NR_membarrier, command, 0, 0) < 0 ? -errno : 0;
+}
+
+int eider__barrier_prepare(void)
+{
+	if (eider__fault())
+		return -ENOSYS;
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+}
+
+/* Once it was prepared, nothing but lack of memory can be wrong, and that passes. */
+void eider__barrier_heavy(void)
+{
+	while (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
+		eider__nap(1000000);
 }
 
 int eider__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg)

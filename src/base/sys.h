@@ -31,6 +31,15 @@ int eider__protect(void *p, size_t bytes);
 /* Give the memory back, keep the addresses. */
 void eider__drop(void *p, size_t bytes);
 
+/*
+ * The dear half of a lopsided barrier: when it returns, every thread of this process
+ * has passed a full barrier since it was called, wherever it was: see
+ * eider__barrier_light(). The first says whether the kernel has it, and must have been
+ * called. 0 or -errno.
+ */
+int eider__barrier_prepare(void);
+void eider__barrier_heavy(void);
+
 /* A thread with all signals blocked. @name is cut to 15 bytes. */
 int eider__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg);
 void eider__thread_set_name(const char *name);

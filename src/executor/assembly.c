@@ -12,7 +12,8 @@
  *	1  hand over what is in lanes; take queued jobs, and those in lines, out
  *	2  cancel all ops, and wait: the kernel writes to their memory
  *	3  give back leases
- *	4  close the inbox: what comes after is orphaned
+ *	4  refuse trays, take what is on them; close the inbox: what comes after is
+ *	   orphaned
  *	5  wait for posters that have the inbox in hand; the ring can go then
  *	6  the rest of the memory goes with the last orphan
  *
@@ -31,6 +32,7 @@
 #include "context.h"
 #include "executor.h"
 #include "fiber/overflow.h"
+#include "guard.h"
 #include "options.h"
 #include "pool.h"
 #include "thread.h"
@@ -97,6 +99,8 @@ static int watch(struct eider_loop *loop)
 	w->is_loop = true;
 	snprintf(w->thread, sizeof(w->thread), "loop-%u", loop->counts.number);
 	loop->on_busy = tell_watchdog;
+	loop->look = eider__guards_look;
+	loop->rest = eider__guards_rest;
 	return eider__watchdog_add(&loop->executor->watchdog, w);
 }
 
@@ -116,7 +120,7 @@ static int put_together(struct eider_loop *loop, const struct eider_options *o)
 		goto release_fibers;
 	if (o->polled)		/* it shows nothing to those who poll */
 		use &= ~EIDER_FEATURE_BIT(EIDER_FEATURE_DEFER_TASKRUN);
-	err = eider__loop_init(loop, o, &e->features, use, orphan_job);
+	err = eider__loop_init(loop, o, &e->features, use, &e->trays, orphan_job);
 	if (err < 0)
 		goto unwatch_overflow;
 	err = watch(loop);
@@ -194,6 +198,7 @@ static void take_jobs_back(struct eider_loop *loop)
 	unsigned int jobs;
 
 	eider__loop_hand(loop);
+	eider__guards_step_down(loop);
 	eider__txn_pools_leave(loop);
 	leave_threads(loop);
 	for (;;) {
@@ -233,6 +238,9 @@ int eider_loop_free(struct eider_loop *loop)
 	take_jobs_back(loop);
 	eider__loop_end_ops(loop);
 	eider__contexts_drop(loop);
+	eider__inbox_refuse_trays(&loop->inbox);
+	eider__executor_wait_posters(e, &loop->inbox);
+	eider__loop_drop_trays(loop);
 	eider__store_relaxed(&loop->orphans, loop->jobs + 1);
 	back = close_inbox(loop);
 	eider__requests_drop(loop);

@@ -48,6 +48,7 @@ static void destroy(struct eider_executor *e)
 	}
 	eider__executor_remove_poster(e, &e->janitor);
 	eider__poster_release(&e->janitor);
+	eider__trays_release(&e->trays);
 	eider__cond_release(&e->txn_change);
 	eider__cond_release(&e->ended);
 	eider__lock_release(&e->txn_lock);
@@ -156,6 +157,7 @@ int eider_executor_new(const struct eider_options *options,
 	eider__node_init(&e->leases);
 	eider__watchdog_init(&e->watchdog, e->options.slow_job_ns,
 			     e->options.loop_stall_ns);
+	eider__trays_init(&e->trays, eider__has(e->in_use, EIDER_FEATURE_MEMBARRIER));
 	eider__executor_add_poster(e, &e->janitor);
 	err = make_pools(e);
 	if (err < 0) {

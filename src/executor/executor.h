@@ -17,6 +17,7 @@
 
 #include "job.h"
 #include "tally.h"
+#include "loop/tray.h"
 #include "observe/watchdog.h"
 
 struct eider__worker;
@@ -31,6 +32,7 @@ struct eider_executor {
 	struct eider_txn_pool *txn_pool;	/* the default one */
 	struct eider_pool *resolver;	/* for net/resolve.c */
 	struct eider__watchdog watchdog;
+	struct eider__trays trays;
 
 	/* Any thread, atomic. */
 	unsigned int refs;

@@ -106,6 +106,9 @@ void eider__worker_interrupt_all(struct eider_job *job)
 void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
 				struct eider__running *running)
 {
+	struct eider_job *jobs[EIDER__BATCH_MAX];
+	unsigned int n;
+
 	eider__node_each(node, &p->all) {
 		struct eider__worker *w =
 			eider__container(node, struct eider__worker, node);
@@ -113,10 +116,8 @@ void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
 
 		if (job)
 			list_running(job, running);
-		for (unsigned int i = w->taken; i-- > 0;) {
-			job = eider__swap_acq_rel(&w->slots[i], NULL);
-			if (job)
-				eider__pool_put_back_locked(p, job);
-		}
+		n = eider__batch_raid_locked(&w->batch, jobs, false);
+		while (n)
+			eider__pool_put_back_locked(p, jobs[--n]);
 	}
 }

@@ -58,7 +58,7 @@ void eider__lane_flush(struct eider_lane *lane)
 	if (!batch.first)
 		return;
 	memset(&lane->batch, 0, sizeof(lane->batch));
-	err = eider__pool_add(lane->pool, &batch);
+	err = eider__pool_add(lane->pool, &batch, lane);
 	if (err < 0) {
 		struct eider_link *l;
 

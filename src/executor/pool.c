@@ -11,11 +11,13 @@
  *
  *  Q1  Whoever adds work, or takes some and leaves some, summons: wakes a sleeper,
  *      or if there is none starts a worker. One at a time; the one that comes does
- *      the same for the next, so nobody has to wake many.
- *  Q2  What a worker has taken beyond the job it runs stays in slots that others
- *      can take from (worker.c).
+ *      the same for the next, so nobody has to wake many. Not needed if a worker
+ *      polls: it comes by itself. And left for a moment, while jobs are short, to
+ *      a loop that promises to look again (guard.c).
+ *  Q2  What a worker has taken beyond the job it runs stays in its batch, where
+ *      others can take from (batch.c).
  *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue and
- *      nothing in any slot. New work can only come under the lock, with Q1.
+ *      nothing in any batch. New work can only come under the lock, with Q1.
  *
  * The call goes out after the lock was given: a sleeper that is woken under it runs
  * into it, on another CPU, and sleeps again. Meanwhile another worker may have come by
@@ -35,6 +37,7 @@
 #include <string.h>
 
 #include "executor.h"
+#include "guard.h"
 #include "worker.h"
 
 void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
@@ -120,8 +123,17 @@ static void fail_without_workers(struct eider_pool *p, int err)
 	eider__executor_return_jobs(p->executor, l, err);
 }
 
+/* Q1, and whom it does not need. */
+static enum eider__summons summon_for_locked(struct eider_pool *p,
+					     struct eider_lane *lane)
+{
+	if (p->polling || (lane && eider__guard_stand_locked(lane)))
+		return EIDER__SUMMON_NOBODY;
+	return eider__pool_summon_locked(p);
+}
+
 static int add_locked(struct eider_pool *p, struct eider__fifo *batch,
-		      enum eider__summons *who)
+		      struct eider_lane *lane, enum eider__summons *who)
 {
 	struct eider_link *l;
 
@@ -131,17 +143,18 @@ static int add_locked(struct eider_pool *p, struct eider__fifo *batch,
 	p->drained = false;
 	while ((l = eider__fifo_pop(batch)))
 		eider__backlog_append(&p->backlog, eider__job_of(l));
-	*who = eider__pool_summon_locked(p);
+	*who = summon_for_locked(p, lane);
 	return 0;
 }
 
-int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch)
+int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch,
+		    struct eider_lane *lane)
 {
 	enum eider__summons who = EIDER__SUMMON_NOBODY;
 	int err, failed;
 
 	eider__lock_take(&p->lock);
-	err = add_locked(p, batch, &who);
+	err = add_locked(p, batch, lane, &who);
 	eider__lock_give(&p->lock);
 	failed = eider__pool_call(p, who);
 	if (failed < 0)
@@ -154,7 +167,7 @@ int eider__pool_add_one(struct eider_pool *p, struct eider_job *job)
 	struct eider__fifo batch = { NULL, NULL, 0 };
 
 	eider__fifo_push(&batch, &job->future._link);
-	return eider__pool_add(p, &batch);
+	return eider__pool_add(p, &batch, NULL);
 }
 
 bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
@@ -201,13 +214,15 @@ struct eider_link *eider__pool_set_state(struct eider_pool *p,
 	if (state > p->state)
 		eider__store_relaxed(&p->state, state);
 	if (state == EIDER__POOL_CLOSED) {
-		struct eider_job *job;
+		struct eider_job *stolen[EIDER__BATCH_MAX];
+		unsigned int n;
 
 		jobs = take_all_locked(p);
-		while ((job = eider__worker_steal_locked(p, NULL))) {
-			job->future._link._next = jobs;
-			jobs = &job->future._link;
-		}
+		while ((n = eider__worker_steal_locked(p, NULL, stolen)))
+			while (n) {
+				stolen[--n]->future._link._next = jobs;
+				jobs = &stolen[n]->future._link;
+			}
 	}
 	eider__cond_wake_all(&p->work);
 	eider__lock_give(&p->lock);

@@ -46,8 +46,9 @@ struct eider_pool {
 	/* Any thread, atomic. */
 	uint64_t context;		/* what its jobs run in; single ones */
 	unsigned int serial;		/* numbers the names of workers */
+	uint32_t brisk;			/* short jobs in a row: see guard.c */
 
-	/* Under lock; queued, idle and state may be read by any thread, atomic. */
+	/* Under lock; queued, idle, state and takes may be read by any, atomic. */
 	struct eider__lock lock __attribute__((aligned(64)));
 	struct eider__cond work;
 	struct eider__backlog backlog;
@@ -55,6 +56,9 @@ struct eider_pool {
 	unsigned int workers;		/* started and not ended */
 	unsigned int idle;		/* asleep, waiting for work */
 	unsigned int wakes;		/* signals sent, sleepers not yet up */
+	uint32_t takes;			/* how often a worker has taken jobs */
+	unsigned int guards;		/* lanes whose loops look after it: guard.c */
+	bool polling;			/* one of the workers is, and will look again */
 	enum eider__pool_state state;
 	bool drained;			/* hooks->drained() knows there is no work */
 	struct eider_node all;		/* workers */
@@ -67,10 +71,11 @@ void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
 void eider__pool_release(struct eider_pool *p);
 
 /*
- * [any] Queue @batch. 0; -ECANCELED if the pool is closed, and then the jobs are
+ * [any] Queue @batch, which comes by @lane, or by none (NULL). 0; -ECANCELED if the pool is closed, and then the jobs are
  * still the caller's. Jobs for which no thread can be had come back with -EAGAIN.
  */
-int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch);
+int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch,
+		    struct eider_lane *lane);
 
 /* [any] The same for one job. */
 int eider__pool_add_one(struct eider_pool *p, struct eider_job *job);

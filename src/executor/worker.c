@@ -5,12 +5,9 @@
  *	 ^                     |
  *	 +-- sleep, or end <---+
  *
- * Taking. With many jobs queued a worker takes its share of them under one lock:
- * one to run now, the others into its slots. Slots are open to all: each job is
- * taken out of its slot by a swap with NULL, by the worker itself, by a thief that
- * would else sleep, or by the home thread that cancels it; whoever gets the pointer
- * has the job. Slots are filled and searched under the pool's lock; only the swaps
- * of the worker itself are not.
+ * Taking. With many jobs queued a worker takes its share of them under one lock, into
+ * its batch (batch.c), where others can still get at those that it has not begun: a
+ * thief that would else sleep, or the home thread that cancels one.
  *
  * Order. Jobs are taken in the order of the queue. With several workers a batch may
  * run after the beginning of the next one: by at most a batch.
@@ -28,67 +25,78 @@
 
 #include "base/sys.h"
 #include "executor.h"
+#include "guard.h"
 
 enum {
 	AHEAD = 8,		/* jobs whose memory is asked for in advance */
+	TRAY_FROM = 4,		/* jobs in hand, from which on a tray pays */
 };
 
 __thread struct eider__worker *eider__worker_here;
 
 /* ---- taking ---- */
 
-struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
-					     const struct eider__worker *thief)
+static struct eider__worker *worker_of(struct eider_node *node)
 {
+	return eider__container(node, struct eider__worker, node);
+}
+
+unsigned int eider__worker_steal_locked(struct eider_pool *p,
+					const struct eider__worker *thief,
+					struct eider_job **jobs)
+{
+	unsigned int n;
+
 	eider__node_each(node, &p->all) {
-		struct eider__worker *w =
-			eider__container(node, struct eider__worker, node);
-
-		for (unsigned int i = 0; w != thief && i < w->taken; i++) {
-			struct eider_job *job;
-
-			if (!eider__load_relaxed(&w->slots[i]))
-				continue;
-			job = eider__swap_acq_rel(&w->slots[i], NULL);
-			if (job)
-				return job;
-		}
+		if (worker_of(node) == thief)
+			continue;
+		n = eider__batch_raid_locked(&worker_of(node)->batch, jobs,
+					     thief != NULL);
+		if (n)
+			return n;
 	}
-	return NULL;
+	return 0;
+}
+
+bool eider__worker_has_more_locked(struct eider_pool *p,
+				   const struct eider__worker *but)
+{
+	eider__node_each(node, &p->all)
+		if (worker_of(node) != but &&
+		    eider__batch_left(&worker_of(node)->batch))
+			return true;
+	return false;
 }
 
 bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job)
 {
-	eider__node_each(node, &p->all) {
-		struct eider__worker *w =
-			eider__container(node, struct eider__worker, node);
-
-		for (unsigned int i = 0; i < w->taken; i++) {
-			struct eider_job *expected = job;
-
-			if (eider__load_relaxed(&w->slots[i]) == job &&
-			    eider__cas_acq_rel(&w->slots[i], &expected, NULL))
-				return true;
-		}
-	}
+	eider__node_each(node, &p->all)
+		if (eider__batch_remove_locked(&worker_of(node)->batch, job))
+			return true;
 	return false;
 }
 
-/* A job to run now, its share of the rest into the slots; or NULL. */
-static struct eider_job *take_locked(struct eider__worker *me)
+/* One, and its share of the rest, into its batch. How many. */
+static unsigned int take_locked(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
-	unsigned int share;
-	struct eider_job *job;
+	struct eider_job **jobs = me->batch.jobs;
+	unsigned int n = 0;
 
-	me->taken = 0;
-	if (!eider__pool_take_locked(p, &job, 1))
-		return eider__worker_steal_locked(p, me);
-	share = p->queued / p->threads_max;
-	if (share > EIDER__WORKER_BATCH)
-		share = EIDER__WORKER_BATCH;
-	me->taken = eider__pool_take_locked(p, me->slots, share);
-	return job;
+	if (p->queued) {
+		n = (p->queued - 1) / p->threads_max + 1;
+		n = eider__pool_take_locked(p, jobs,
+				n < EIDER__BATCH_MAX ? n : EIDER__BATCH_MAX);
+		me->leaves = n > 1 || p->queued;
+	}
+	if (!n) {
+		n = eider__worker_steal_locked(p, me, jobs);
+		me->leaves = n > 1 || (n && eider__worker_has_more_locked(p, me));
+	}
+	eider__batch_fill_locked(&me->batch, n);
+	if (n)
+		eider__store_relaxed(&p->takes, p->takes + 1);
+	return n;
 }
 
 /* Sleep until there may be work. False if it took too long. */
@@ -126,38 +134,43 @@ static bool is_wanted(void *pool)
 }
 
 /*
- * The statements of a transaction come one after another, each soon after the result of
- * the last. What is found is looked at again under the lock.
+ * The next job often comes soon after the result of the last, the statements of a
+ * transaction above all. One worker of a pool polls for it; whoever adds work need not
+ * summon that one, as it looks again under the lock. Transaction threads do so only in
+ * a context: atomic jobs in none are strangers to each other.
  */
-static void poll_in_context(struct eider__worker *me)
+static void poll_for_jobs(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
 
-	if (!me->patience.max_ns || !eider__load_relaxed(&p->context))
+	if (!me->patience.max_ns || p->polling ||
+	    (p->single && !eider__load_relaxed(&p->context)))
 		return;
+	p->polling = true;
 	eider__lock_give(&p->lock);
 	eider__patience_poll(&me->patience, is_wanted, p);
 	eider__lock_take(&p->lock);
+	p->polling = false;
 }
 
-static struct eider_job *wait_for_job_locked(struct eider__worker *me)
+static unsigned int wait_for_jobs_locked(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
 	bool overslept = false, polled = false;
-	struct eider_job *job;
+	unsigned int n;
 
-	while (!(job = take_locked(me)) && p->state == EIDER__POOL_OPEN &&
+	while (!(n = take_locked(me)) && p->state == EIDER__POOL_OPEN &&
 	       !overslept) {
 		if (p->hooks && !p->drained) {
 			say_drained(p);
 		} else if (!polled) {
-			poll_in_context(me);
+			poll_for_jobs(me);
 			polled = true;
 		} else {
 			overslept = !sleep_locked(me);
 		}
 	}
-	return job;
+	return n;
 }
 
 static void retire_locked(struct eider__worker *me)
@@ -168,29 +181,29 @@ static void retire_locked(struct eider__worker *me)
 }
 
 /*
- * The next job to run, or NULL: end. A worker of many ends in the same moment, so
- * that new work starts another; a single one is still to run its stop hook.
+ * Fill the batch. How many jobs it has, or 0: end. A worker of many ends in the same
+ * moment, so that new work starts another; a single one is still to run its stop hook.
  */
-static struct eider_job *take(struct eider__worker *me)
+static unsigned int take(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
 	enum eider__summons who = EIDER__SUMMON_NOBODY;
-	struct eider_job *job;
+	unsigned int n;
 
 	eider__lock_take(&p->lock);
 	eider__store_relaxed(&me->busy, false);
-	job = wait_for_job_locked(me);
-	eider__store_relaxed(&me->busy, job != NULL);
+	n = wait_for_jobs_locked(me);
+	eider__store_relaxed(&me->busy, n > 0);
 	me->first = true;
-	if (job && (p->queued || me->taken))
+	if (n && me->leaves && !eider__guard_is_there_locked(p))
 		who = eider__pool_summon_locked(p);
-	if (!job && !p->single)
+	if (!n && !p->single)
 		retire_locked(me);
-	else if (!job)
+	else if (!n)
 		eider__store_relaxed(&p->state, EIDER__POOL_CLOSED);
 	eider__lock_give(&p->lock);
 	(void)eider__pool_call(p, who);		/* others do the work if not */
-	return job;
+	return n;
 }
 
 /* ---- running ---- */
@@ -248,6 +261,7 @@ static __attribute__((noinline)) long call_sampled(struct eider__worker *me,
 	result = job->fn(job->arg);
 	job->_moment = -eider_now();
 	eider_histogram_record(&me->run, -job->_moment - begun);
+	eider__guard_note(me->pool, -job->_moment - begun);
 	return result;
 }
 
@@ -279,23 +293,31 @@ static void run(struct eider__worker *me, struct eider_job *job, bool last)
 	eider__inbox_post(&loop->inbox, &me->poster, &job->future._link);
 }
 
-static void run_all(struct eider__worker *me)
+static void run_batch(struct eider__worker *me, unsigned int n)
 {
+	struct eider__batch *b = &me->batch;
 	struct eider_job *job;
 
-	while ((job = take(me))) {
-		unsigned int taken = me->taken;
-
-		run(me, job, !taken);
-		for (unsigned int i = 0; i < taken; i++) {
-			job = eider__swap_acq_rel(&me->slots[i], NULL);
-			if (i + AHEAD < taken)
-				eider__prefetch_write(eider__load_relaxed(
-					&me->slots[i + AHEAD]));
-			if (job)
-				run(me, job, i + 1 == taken);
-		}
+	for (unsigned int i = 0; i < AHEAD; i++)
+		eider__batch_prefetch(b, i);
+	for (unsigned int i = 0; i < n; i++) {
+		eider__batch_prefetch(b, i + AHEAD);
+		job = eider__batch_claim(b, i);
+		if (!job)
+			continue;
+		if (!i && n >= TRAY_FROM)
+			eider__poster_begin(&me->poster, &job->future._loop->inbox);
+		run(me, job, i + 1 == n);
 	}
+	eider__poster_end(&me->poster);
+}
+
+static void run_all(struct eider__worker *me)
+{
+	unsigned int n;
+
+	while ((n = take(me)))
+		run_batch(me, n);
 }
 
 /* ---- the thread ---- */
@@ -323,7 +345,9 @@ static void *work(void *arg)
 	eider__worker_here = me;
 	eider__poster_here = &me->poster;
 	eider__thread_set_name(me->watched.thread);
-	eider__patience_init(&me->patience, p->single ? executor->options.poll_ns : 0);
+	if (!p->single)
+		me->poster.tray = eider__trays_lend(&executor->trays);
+	eider__patience_init(&me->patience, executor->options.poll_ns);
 	if (hooks)
 		me->start_error = hooks->start(p);
 	run_all(me);
@@ -331,6 +355,7 @@ static void *work(void *arg)
 		hooks->stop(p);
 	eider__watchdog_remove(&executor->watchdog, &me->watched);
 	eider__executor_remove_poster(executor, &me->poster);
+	eider__trays_take_back(&executor->trays, me->poster.tray);
 	eider__poster_release(&me->poster);
 	eider__worker_here = NULL;
 	eider__poster_here = NULL;
@@ -356,8 +381,9 @@ int eider__worker_start(struct eider_pool *p)
 	w->pool = p;
 	w->inherits_slice = eider__thread_has_slice();
 	w->watched.queued = &p->queued;
-	w->watched.held = (void *const *)w->slots;
-	w->watched.held_max = EIDER__WORKER_BATCH;
+	eider__batch_init(&w->batch, &p->lock, executor->trays.works);
+	w->watched.held = (void *const *)w->batch.jobs;
+	w->watched.held_max = EIDER__BATCH_MAX;
 	w->watched.name_of = eider_atomic_name;
 	name_thread(w, eider__add_relaxed(&p->serial, 1) + 1);
 	err = eider__poster_init(&w->poster, executor->features.doorbell);

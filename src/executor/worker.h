@@ -8,22 +8,17 @@
 
 #include "base/patience.h"
 #include "base/watched.h"
+#include "batch.h"
 #include "pool.h"
-
-enum {
-	EIDER__WORKER_BATCH = 32,
-};
 
 struct eider__worker {
 	/* Constant after start. */
 	struct eider_pool *pool;
 	pthread_t thread;
 
-	/* Any thread, atomic: what it took and has not begun. NULL: gone. */
-	struct eider_job *slots[EIDER__WORKER_BATCH];
+	struct eider__batch batch;	/* as batch.h says */
 
 	/* Under the pool's lock. */
-	unsigned int taken;		/* slots to look at */
 	struct eider_node node;
 
 	/* Its own, loads by any thread, atomic. */
@@ -39,7 +34,8 @@ struct eider__worker {
 	bool inherits_slice;		/* of the loop that started it */
 	long start_error;
 	bool first;			/* job since it last took some */
-	struct eider__patience patience;	/* for the next job of a context */
+	bool leaves;			/* some that nobody has begun: rule Q1 */
+	struct eider__patience patience;	/* for the next job */
 
 	/* Its own, loads by any thread, atomic: of sampled jobs. */
 	struct eider_histogram queue_wait, run;
@@ -63,9 +59,13 @@ void eider__worker_interrupt(struct eider_job *job, bool expired);
 /* After this the hook of @job, which has returned, is not running, nor will be. */
 void eider__worker_end_interrupts(struct eider_job *job);
 
-/* Under the pool's lock: a job from another worker's batch, or NULL. */
-struct eider_job *eider__worker_steal_locked(struct eider_pool *p,
-					     const struct eider__worker *thief);
+/*
+ * Under the pool's lock: jobs from other workers' batches, of one of them; all it has
+ * left, or half of it if there is a @thief. How many.
+ */
+unsigned int eider__worker_steal_locked(struct eider_pool *p,
+					const struct eider__worker *thief,
+					struct eider_job **jobs);
 /*
  * [loop] Under the pool's lock: find what runs for @loop, see eider__pool_leave(), and
  * put batches that may have jobs of it back into the queue.
@@ -77,6 +77,9 @@ void eider__worker_leave_locked(struct eider_pool *p, struct eider_loop *loop,
  * came back.
  */
 void eider__worker_interrupt_all(struct eider_job *running);
+/* Under the pool's lock: has anybody else a job that is not begun? */
+bool eider__worker_has_more_locked(struct eider_pool *p,
+				   const struct eider__worker *but);
 /* Under the pool's lock: take exactly @job out of a batch. */
 bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job);
 

@@ -17,6 +17,7 @@
 #include "ring.h"
 
 struct eider__inbox;
+struct eider__tray;
 
 /* The loop's side. */
 struct eider__bell {
@@ -39,6 +40,8 @@ struct eider__poster {
 
 	/* The poster's thread only. */
 	struct eider__ring ring;
+	struct eider__tray *tray;	/* or NULL */
+	unsigned int carries_for;	/* the number of a loop, while it is in use */
 
 	/* Any thread, atomic: whose inbox this thread has in hand, see inbox.c. */
 	struct eider__inbox *target;

@@ -34,6 +34,13 @@ void eider__loop_close_inbox(struct eider_loop *loop)
 	eider__loop_drop_ready(loop);
 }
 
+void eider__loop_drop_trays(struct eider_loop *loop)
+{
+	while ((loop->arrived_count = eider__inbox_take_trays(&loop->inbox,
+							      loop->arrived)))
+		eider__loop_drop_ready(loop);
+}
+
 void eider__loop_drop_inbox(struct eider_loop *loop)
 {
 	eider__loop_reap_inbox(loop);

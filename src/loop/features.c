@@ -47,6 +47,8 @@ static const struct {
 		"the kernel takes a buffer when it has data; without, poll first" },
 	[EIDER_FEATURE_MULTISHOT_RECV] = { "multishot_recv",
 		"one op receives for a connection's life; without, an op each" },
+	[EIDER_FEATURE_MEMBARRIER] = { "membarrier",
+		"short jobs need no locked operation; without, two each" },
 };
 
 const char *eider_feature_name(enum eider_feature f)
@@ -264,6 +266,8 @@ int eider__features_probe(struct eider_features *f, const struct eider_options *
 	found(f, EIDER_FEATURE_EXT_ARG, kernel & IORING_FEAT_EXT_ARG ? 0 : -EINVAL);
 	probe_registered_ring(f);
 	probe_guard(f);
+	if (!is_off(f, EIDER_FEATURE_MEMBARRIER))
+		found(f, EIDER_FEATURE_MEMBARRIER, eider__barrier_prepare());
 	probe_io(f);
 	f->delivery = o->delivery == EIDER_DELIVERY_EACH ? EIDER_DELIVERY_EACH :
 							   EIDER_DELIVERY_LIST;

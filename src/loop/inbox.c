@@ -83,6 +83,7 @@ static struct eider_link closed;
 
 int eider__inbox_init(struct eider__inbox *in, enum eider_doorbell doorbell,
 		      enum eider_delivery delivery, struct eider__ring *home,
+		      struct eider__trays *trays,
 		      void (*orphan)(struct eider__inbox *, struct eider_link *))
 {
 	int err;
@@ -99,6 +100,8 @@ int eider__inbox_init(struct eider__inbox *in, enum eider_doorbell doorbell,
 		return err;
 	}
 	eider__lock_init(&in->guest_lock);
+	in->trays = trays;
+	in->number = in->each ? 0 : eider__trays_join(trays);
 	return 0;
 }
 
@@ -107,6 +110,8 @@ void eider__inbox_release(struct eider__inbox *in)
 	eider__poster_release(&in->guest);
 	eider__bell_release(&in->bell);
 	eider__lock_release(&in->guest_lock);
+	if (in->number)
+		eider__trays_leave(in->trays, in->number);
 }
 
 /* W3. Nothing but lack of memory can be wrong here, and that passes. */
@@ -158,11 +163,26 @@ static bool push(struct eider__inbox *in, struct eider_link *link)
 	return true;
 }
 
+/* T2 and T3 of tray.c; false if it must go another way. */
+static bool put_on_tray(struct eider__inbox *in, struct eider__poster *p,
+			struct eider_link *link)
+{
+	eider__barrier_light();		/* target before closing: tray.c, "Closing" */
+	if (p->carries_for != in->number || eider__load_acquire(&in->closing) ||
+	    !eider__tray_put(p->tray, link))
+		return false;
+	eider__barrier_light();
+	wake_if_asleep(in, p);
+	return true;
+}
+
 void eider__inbox_post(struct eider__inbox *in, struct eider__poster *p,
 		       struct eider_link *link)
 {
-	eider__store_relaxed(&p->target, in);	/* published by P1 */
-	if (in->each && in->bell.kind != EIDER_DOORBELL_EVENTFD &&
+	eider__store_relaxed(&p->target, in);	/* published by P1, or heavy */
+	if (p->carries_for && put_on_tray(in, p, link))
+		;
+	else if (in->each && in->bell.kind != EIDER_DOORBELL_EVENTFD &&
 	    !(eider__load_acquire(&in->tail) & CLOSED)) {
 		/* Pairs with eider__inbox_received(); the kernel orders it too. */
 		eider__store_release(&link->_next, NULL);
@@ -251,6 +271,9 @@ unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **item
 	if (eider__inbox_is_empty(in))
 		return 0;
 	n = take_ring(in, items);
+	if (in->number)
+		n += eider__trays_empty(in->trays, in->number, items + n,
+					EIDER__TRAY_RING);
 	if (eider__load_relaxed(&in->head))
 		*ret_rest = oldest_first(eider__swap_full(&in->head, NULL));
 	else if (!n)
@@ -258,10 +281,21 @@ unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **item
 	return n;
 }
 
+/* L2 of tray.c. */
+static bool trays_have_nothing(struct eider__inbox *in)
+{
+	if (!in->number)
+		return true;
+	if (eider__trays_are_in_use(in->trays))
+		eider__barrier_heavy();
+	return !eider__trays_have(in->trays, in->number);
+}
+
 bool eider__inbox_sleep(struct eider__inbox *in)
 {
 	eider__store_full(&in->state, SLEEPING);	/* L1 */
-	return eider__load_full(&in->tail) == in->taken &&
+	return trays_have_nothing(in) &&
+	       eider__load_full(&in->tail) == in->taken &&
 	       !eider__load_full(&in->head);		/* L2 */
 }
 
@@ -269,6 +303,21 @@ void eider__inbox_awake(struct eider__inbox *in)
 {
 	if (eider__load_relaxed(&in->state) != AWAKE)
 		eider__store_full(&in->state, AWAKE);	/* L4 */
+}
+
+void eider__inbox_refuse_trays(struct eider__inbox *in)
+{
+	if (!in->number)
+		return;
+	eider__store_full(&in->closing, 1);
+	eider__barrier_heavy();
+}
+
+unsigned int eider__inbox_take_trays(struct eider__inbox *in,
+				     struct eider_link **items)
+{
+	return in->number ? eider__trays_empty(in->trays, in->number, items,
+					       EIDER__TRAY_RING) : 0;
 }
 
 void eider__inbox_refuse_guests(struct eider__inbox *in)

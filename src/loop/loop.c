@@ -86,6 +86,7 @@ struct eider_executor *eider_loop_executor(struct eider_loop *loop)
 
 int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 		     const struct eider_features *f, eider__features_t use,
+		     struct eider__trays *trays,
 		     void (*orphan)(struct eider__inbox *, struct eider_link *))
 {
 	int err;
@@ -94,7 +95,7 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	if (err < 0)
 		return err;
 	err = eider__inbox_init(&loop->inbox, f->doorbell, f->delivery,
-				&loop->ring, orphan);
+				&loop->ring, trays, orphan);
 	if (err < 0)
 		goto release_ring;
 	err = eider__poster_init(&loop->poster, f->doorbell);
@@ -305,6 +306,11 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline)
 		return eider__ring_submit(&loop->ring);
 	if (t && t->_deadline < deadline)
 		deadline = t->_deadline;
+	if (loop->guards) {
+		int64_t look_at = loop->rest(loop);
+
+		deadline = look_at < deadline ? look_at : deadline;
+	}
 	if (loop->shots.is_held)	/* no memory: look again soon */
 		deadline = eider_after(1000000);
 	/* stop pairs with eider_loop_stop(), as head and state do: see inbox.c. */
@@ -331,6 +337,8 @@ static int turn(struct eider_loop *loop, int64_t deadline)
 	loop->left = false;
 	eider__inbox_awake(&loop->inbox);
 	eider__loop_hand(loop);
+	if (loop->guards)
+		loop->look(loop);
 	err = enter(loop, deadline);
 	reap(loop);
 	run(loop);

@@ -33,18 +33,21 @@ struct eider_loop {
 	struct eider__lanes *lanes;
 	void (*resume)(void *fiber);
 	void (*on_busy)(struct eider_loop *);	/* about to run something */
+	void (*look)(struct eider_loop *);	/* once a turn, while guards */
+	int64_t (*rest)(struct eider_loop *);	/* before it sleeps: until when */
 	unsigned int generation;	/* see eider__fork_generation() */
 	bool accepts_many;		/* feature multishot_accept */
 
 	/* Home thread only. */
 	struct eider__ring ring;
 	struct eider__fifo ready;	/* to be run */
-	struct eider_link *arrived[EIDER__INBOX_RING];	/* and then these */
+	struct eider_link *arrived[EIDER__INBOX_ROOM];	/* and then these */
 	unsigned int arrived_count;
 	const struct eider_link *next_up;	/* while one of them runs: the next */
 	struct eider__fifo handoff;	/* to be run before the ring is entered */
 	struct eider__heap timers;
 	unsigned int jobs;		/* accepted, future not done */
+	unsigned int guards;		/* of executor/guard.c: pools it looks after */
 	unsigned int ops;		/* CQEs that must still come */
 	unsigned int live_fibers;	/* loads by any thread, atomic */
 	unsigned int alarms;		/* started, not done */
@@ -100,6 +103,7 @@ unsigned int eider__fork_generation(void);
 /* 0 or -errno. @loop is zeroed memory, aligned to its type. */
 int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 		     const struct eider_features *f, eider__features_t use,
+		     struct eider__trays *trays,
 		     void (*orphan)(struct eider__inbox *, struct eider_link *));
 void eider__loop_release(struct eider_loop *loop);
 
@@ -152,6 +156,7 @@ void eider__loop_reap_ring(struct eider_loop *loop);
 void eider__loop_drop_ready(struct eider_loop *loop);
 void eider__loop_drop_inbox(struct eider_loop *loop);
 void eider__loop_close_inbox(struct eider_loop *loop);
+void eider__loop_drop_trays(struct eider_loop *loop);
 void eider__loop_reap_and_drop(struct eider_loop *loop);
 void eider__loop_end_ops(struct eider_loop *loop);
 

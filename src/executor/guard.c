@@ -1,0 +1,141 @@
+/*
+ * guard.c - a loop that looks after a pool whose jobs are short
+ *
+ * Waking a worker costs about 20 us of whoever does it, where an idle CPU is halted: as
+ * much as hundreds of jobs that do next to nothing. With such jobs a second worker costs
+ * more than it brings, and rule Q1 of pool.c (whoever leaves work summons) would call
+ * one with each batch. So while a pool is brisk, that is while its last sampled jobs
+ * took less than SHORT_NS each, a loop that hands jobs to a worker that is awake does
+ * not summon another one. It stands guard instead:
+ *
+ *	- each turn, and before it sleeps, it looks whether workers have taken jobs
+ *	  since it looked last. Sleep is cut so that it can look in time
+ *	- nobody came for LOOK_NS, and there is work that was not begun: something is not
+ *	  brisk any more. It steps down, and summons as Q1 says
+ *	- none of its own jobs is out, and it goes to sleep: it steps down too
+ *
+ * A job may so wait behind a slow one, with idle workers, for about LOOK_NS: no longer
+ * than it takes to wake them. Only the first slow one can do that; it ends the pool's
+ * being brisk for as long as it takes to see so many short ones again.
+ *
+ * Invariant	G1  while guards > 0, each of those loops turns, or sleeps no longer than
+ *		    LOOK_NS. Else Q1 holds without exception.
+ *
+ * Ownership	lane->guards and loop->guards are the home thread's; pool->guards counts
+ *		lanes, under the pool's lock.
+ */
+#include "guard.h"
+
+#include "executor.h"
+#include "pool.h"
+#include "worker.h"
+
+enum {
+	SHORT_NS = 400,
+	SAMPLES = 8,		/* short ones in a row */
+	LOOK_NS = 50000,
+};
+
+void eider__guard_note(struct eider_pool *p, int64_t run_ns)
+{
+	uint32_t brisk = eider__load_relaxed(&p->brisk);
+
+	/* Workers may overtake each other here: it is a guess in any case. */
+	if (run_ns >= SHORT_NS)
+		eider__store_relaxed(&p->brisk, 0);
+	else if (brisk < SAMPLES)
+		eider__store_relaxed(&p->brisk, brisk + 1);
+}
+
+bool eider__guard_is_there_locked(const struct eider_pool *p)
+{
+	return p->guards && eider__load_relaxed(&p->brisk) == SAMPLES;
+}
+
+bool eider__guard_stand_locked(struct eider_lane *lane)
+{
+	struct eider_pool *p = lane->pool;
+	struct eider_loop *loop = lane->loop;
+
+	if (eider__load_relaxed(&p->brisk) != SAMPLES || p->single || loop->polled ||
+	    p->idle == p->workers)
+		return false;
+	if (!lane->guards) {
+		lane->guards = true;
+		loop->guards++;
+		p->guards++;
+		lane->seen_takes = p->takes;
+		lane->seen_at = eider_loop_now(loop);
+	}
+	return true;
+}
+
+static void step_down(struct eider_lane *lane)
+{
+	struct eider_pool *p = lane->pool;
+	enum eider__summons who = EIDER__SUMMON_NOBODY;
+
+	lane->guards = false;
+	lane->loop->guards--;
+	eider__lock_take(&p->lock);
+	p->guards--;
+	if (p->queued || eider__worker_has_more_locked(p, NULL))
+		who = eider__pool_summon_locked(p);
+	eider__lock_give(&p->lock);
+	(void)eider__pool_call(p, who);		/* there is one who does the work */
+}
+
+static void look_at(struct eider_lane *lane, int64_t now)
+{
+	struct eider_pool *p = lane->pool;
+	uint32_t takes = eider__load_relaxed(&p->takes);
+
+	if (takes != lane->seen_takes) {
+		lane->seen_takes = takes;
+		lane->seen_at = now;
+	} else if (now - lane->seen_at >= LOOK_NS) {
+		eider__store_relaxed(&p->brisk, 0);
+		step_down(lane);
+	}
+}
+
+/* The lanes of @loop that guard, from @lane on; NULL if there is no more. */
+static struct eider_lane *next_guard(struct eider_loop *loop, struct eider_lane *lane)
+{
+	struct eider_lane *end = loop->lanes->of + EIDER__POOLS_MAX;
+
+	while (lane < end && !lane->guards)
+		lane++;
+	return lane < end ? lane : NULL;
+}
+
+void eider__guards_look(struct eider_loop *loop)
+{
+	struct eider_lane *lane = loop->lanes->of - 1;
+	int64_t now = eider_loop_now(loop);
+
+	while (loop->guards && (lane = next_guard(loop, lane + 1)))
+		look_at(lane, now);
+}
+
+int64_t eider__guards_rest(struct eider_loop *loop)
+{
+	struct eider_lane *lane = loop->lanes->of - 1;
+	int64_t deadline = EIDER_NEVER;
+
+	while (loop->guards && (lane = next_guard(loop, lane + 1))) {
+		if (!lane->outstanding)
+			step_down(lane);
+		else if (lane->seen_at + LOOK_NS < deadline)
+			deadline = lane->seen_at + LOOK_NS;
+	}
+	return deadline;
+}
+
+void eider__guards_step_down(struct eider_loop *loop)
+{
+	struct eider_lane *lane = loop->lanes->of - 1;
+
+	while (loop->guards && (lane = next_guard(loop, lane + 1)))
+		step_down(lane);
+}

@@ -1,0 +1,28 @@
+/*
+ * guard.h - a loop that looks after a pool whose jobs are short
+ */
+#ifndef EIDER_EXECUTOR_GUARD_H
+#define EIDER_EXECUTOR_GUARD_H
+
+#include "job.h"
+
+/* [worker] A sampled job took so long. */
+void eider__guard_note(struct eider_pool *p, int64_t run_ns);
+
+/* Under the pool's lock: need nobody be summoned, as a loop looks after it? */
+bool eider__guard_is_there_locked(const struct eider_pool *p);
+
+/*
+ * [loop] Under the lock of its pool: the lane has added jobs. True if its loop will look
+ * after them, so that nobody need be summoned.
+ */
+bool eider__guard_stand_locked(struct eider_lane *lane);
+
+/* [loop] Once a turn, while loop->guards. */
+void eider__guards_look(struct eider_loop *loop);
+/* [loop] About to sleep. Until when at most. */
+int64_t eider__guards_rest(struct eider_loop *loop);
+/* [loop] It is being freed. */
+void eider__guards_step_down(struct eider_loop *loop);
+
+#endif
