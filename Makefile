@@ -7,7 +7,8 @@
 #	make check-valgrind	the same under Valgrind, in a short form
 #	make check-page		the ledger's page, in a browser (Chromium)
 #	make model		check the wake-up protocol with spin
-#	make bench		measure
+#	make bench		measure, ourselves and our peers (PEERS="uv go": these)
+#	make bench-plots	draw what it measured
 #	make bench-ledger	measure the ledger, beside servers of other makes
 #	make tidy		what a reader trips over: format, layers, heads
 #	make			libraries and program, in build/release
@@ -29,7 +30,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wundef -fno-common $(if $(DEVELOPER),-Werror)
 OPT ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread $(WARN) \
-	$(OPT) -Iinclude -Isrc $(PQ_CFLAGS) -MMD -MP $(CFLAGS)
+	$(OPT) -Iinclude -Isrc $(PQ_CFLAGS) $(PEER_CFLAGS) -MMD -MP $(CFLAGS)
 # libpq has its headers in a folder of their own on Debian.
 PQ_CFLAGS := $(addprefix -isystem ,$(shell pg_config --includedir 2>/dev/null))
 
@@ -47,14 +48,13 @@ EIDER_SRC := $(sort $(wildcard src/programs/eider/*.c))
 LEDGER_SRC := $(sort $(wildcard src/programs/ledger/*.c))
 TEST_SRC := $(sort $(wildcard tests/test_*.c))
 HARNESS_SRC := $(filter-out tests/test_%,$(sort $(wildcard tests/*.c)))
-BENCH_COMMON := perf/measure.c perf/pump.c
-# The peers' only where their header is.
-BENCH_UV := $(shell echo '\#include <uv.h>' | $(CC) -E -x c - >/dev/null 2>&1 && \
-	echo perf/bench_uv_*.c)
-BENCH_SRC := $(filter-out perf/bench_uv_%,$(sort $(wildcard perf/bench_*.c))) \
-	$(sort $(wildcard $(BENCH_UV)))
-LEDGER_BENCHES := http_get http_flood http_probe http_hold ledger_plain \
-	$(if $(BENCH_UV),http_uv)
+# One program for each system, and what they share. A peer's only where it is
+# installed, which perf/peers knows. Asked when it is needed, not at each make.
+PEERS ?= uv glib asio tokio go python
+SYSTEMS = $(eval SYSTEMS := $$(shell perf/peers eider raw $$(PEERS)))$(SYSTEMS)
+BENCH_COMMON := perf/common/measure.c perf/common/program.c perf/common/echo.c
+LEDGER_BENCHES = http_get http_flood http_probe http_hold ledger_plain \
+	$(if $(filter uv,$(SYSTEMS)),http_uv)
 
 R := $(BUILD)/release
 T := $(BUILD)/test$(if $(SAN),-$(SAN))
@@ -70,10 +70,10 @@ T_FLAGS := -O1 -DEIDER_FAULTS -DEIDER_DEBUG_BUILD $(SAN_FLAGS)
 R_OBJ = $(patsubst %.c,$(R)/%.o,$(1))
 T_OBJ = $(patsubst %.c,$(T)/%.o,$(1))
 TESTS := $(patsubst tests/%.c,$(T)/%,$(TEST_SRC))
-BENCHES := $(patsubst perf/%.c,$(R)/%,$(BENCH_SRC))
 
-.PHONY: all run demo check check-page check-valgrind model bench bench-ledger tidy \
-	install clean tests benches
+.SECONDEXPANSION:
+.PHONY: all run demo check check-page check-valgrind model bench bench-plots bench-ledger \
+	tidy install clean tests benches
 all: $(R)/libeider.a $(R)/libeider.so $(R)/libeider-sqlite.a \
 	$(R)/libeider-sqlite.so $(R)/libeider-postgres.a $(R)/libeider-postgres.so \
 	$(R)/eider $(R)/ledger
@@ -110,12 +110,16 @@ model:
 	$(Q)tests/model/run
 
 bench:
-	$(Q).ci/packages build bench
+	$(Q).ci/packages build bench $(addprefix bench-,$(PEERS))
 	$(Q)$(MAKE) --no-print-directory benches
-	$(Q)perf/run $(R) $(BENCH)
+	$(Q)perf/run --build $(R) --json $(BUILD)/bench.json $(BENCH)
+
+bench-plots:
+	$(Q).ci/packages plots
+	$(Q)perf/plots $(BUILD)/bench.json $(BUILD)/plots
 
 bench-ledger:
-	$(Q).ci/packages build bench
+	$(Q).ci/packages build bench bench-uv
 	$(Q)$(MAKE) --no-print-directory $(R)/eider $(R)/ledger \
 		$(addprefix $(R)/,$(LEDGER_BENCHES))
 	$(Q)perf/ledger $(R) $(BENCH)
@@ -125,7 +129,7 @@ tidy:
 	$(Q)tests/tidy
 
 tests: $(TESTS) $(T)/eider $(T)/ledger
-benches: $(BENCHES)
+benches: $$(addprefix $(R)/bench_,$$(SYSTEMS)) $(R)/eider
 
 # --- the release build ----------------------------------------------------
 
@@ -207,9 +211,49 @@ $(R)/src/programs/ledger/page.o $(T)/src/programs/ledger/page.o: \
 
 $(R)/perf/libperf.a: $(call R_OBJ,$(BENCH_COMMON))
 
-$(R)/bench_%: $(R)/perf/bench_%.o $(R)/perf/libperf.a $(R)/libeider.a
+BENCH_OBJ = $(call R_OBJ,$(sort $(wildcard perf/$(1)/*.c))) $(R)/perf/libperf.a
+
+$(R)/bench_eider: $(call BENCH_OBJ,eider) $(R)/libeider.a
+$(R)/bench_raw: $(call BENCH_OBJ,raw)
+$(R)/bench_uv: $(call BENCH_OBJ,uv)
+$(R)/bench_glib: $(call BENCH_OBJ,glib)
+$(R)/bench_eider $(R)/bench_raw: BENCH_LIBS := -luring
+$(R)/bench_uv: BENCH_LIBS := -luv
+$(R)/bench_glib: BENCH_LIBS := $(shell pkg-config --libs glib-2.0 2>/dev/null)
+$(R)/perf/glib/%.o: PEER_CFLAGS := $(shell pkg-config --cflags glib-2.0 2>/dev/null)
+$(R)/bench_eider $(R)/bench_raw $(R)/bench_uv $(R)/bench_glib:
 	$(if $(Q),@echo "  LINK     $@")
-	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(LIBS) -o $@
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(BENCH_LIBS) -o $@
+
+$(R)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX      $<")
+	$(Q)$(CXX) -std=c++17 -pthread -Wall -Wextra $(OPT) -MMD -MP $(CXXFLAGS) \
+		-c $< -o $@
+
+$(R)/bench_asio: $(patsubst %.cc,$(R)/%.o,$(sort $(wildcard perf/asio/*.cc))) \
+		$(R)/perf/libperf.a
+	$(if $(Q),@echo "  LINK     $@")
+	$(Q)$(CXX) -pthread $(LDFLAGS) $^ -lboost_context -o $@
+
+# What these download, cache and leave behind stays in the build directory: nothing
+# is downloaded.
+$(R)/bench_tokio: $(wildcard perf/tokio/* perf/tokio/*/*)
+	$(if $(Q),@echo "  CARGO    $@")
+	$(Q)rm -f perf/tokio/Cargo.lock
+	$(Q)CARGO_HOME=$(abspath $(R))/perf/cargo cargo build --quiet --offline \
+		--release --config perf/tokio/.cargo/config.toml \
+		--manifest-path perf/tokio/Cargo.toml --target-dir $(R)/perf/tokio
+	$(Q)cp $(R)/perf/tokio/release/bench_tokio $@
+
+$(R)/bench_go: $(wildcard perf/go/*)
+	$(if $(Q),@echo "  GO       $@")
+	$(Q)cd perf/go && GOCACHE=$(abspath $(R))/perf/go GOFLAGS=-buildvcs=false \
+		GOPROXY=off go build -trimpath -o $(abspath $@) .
+
+$(R)/bench_python: $(wildcard perf/python/*.py)
+	@mkdir -p $(@D)
+	$(Q)install -m 755 perf/python/bench_python.py $@
 
 $(R)/http_%: $(R)/perf/http/%.o $(R)/perf/http/client.o $(R)/perf/libperf.a
 	$(if $(Q),@echo "  LINK     $@")
@@ -227,10 +271,6 @@ $(R)/ledger_plain: $(R)/perf/http/plain.o $(R)/perf/http/plain_sqlite.o \
 		$(R)/libeider.a
 	$(if $(Q),@echo "  LINK     $@")
 	$(Q)$(CC) -pthread $(LDFLAGS) $^ $(SQLITE_LIBS) $(POSTGRES_LIBS) $(LIBS) -o $@
-
-$(R)/bench_uv_%: $(R)/perf/bench_uv_%.o $(R)/perf/libperf.a
-	$(if $(Q),@echo "  LINK     $@")
-	$(Q)$(CC) -pthread $(LDFLAGS) $^ -luv -o $@
 
 # ----------------------------------------------------------------------------
 

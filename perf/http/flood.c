@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "client.h"
 
 enum { EVENTS = 256 };

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "client.h"
 
 int main(int argc, char **argv)

@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "client.h"
 
 enum { FROM_ONE_ADDRESS = 20000 };

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "plain.h"
 
 #define OPENED_WITH INT64_C(1000000000)
@@ -159,11 +159,12 @@ static void run(struct work *work, unsigned int threads, long seconds,
 	}
 	perf_now(&after);
 	free(workers);
-	perf_print("transfers", system, parameter,
+	perf_set_parameter(parameter);
+	perf_print("transfers", system,
 		   done * 1e9 / (double)(after.wall_ns - before.wall_ns), "1/s");
-	perf_print("transfers_cpu", system, parameter,
+	perf_print("transfers_cpu", system,
 		   (double)(after.cpu_ns - before.cpu_ns) / 1000 / done, "us");
-	perf_print("transfers_again", system, parameter, again * 1000 / done,
+	perf_print("transfers_again", system, again * 1000 / done,
 		   "in_1000");
 }
 

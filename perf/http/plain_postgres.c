@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "plain.h"
 
 enum { NUMBER_SIZE = 24 };

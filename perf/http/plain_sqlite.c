@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "plain.h"
 
 struct connection {

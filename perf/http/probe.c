@@ -24,7 +24,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 #include "client.h"
 
 enum { INTERVAL_NS = 1000000 };
@@ -76,7 +76,6 @@ int main(int argc, char **argv)
 {
 	long seconds = perf_arg(argc, argv, 3, 5);
 	struct times times = { .max = (size_t)seconds * 2000 };
-	char name[64];
 	int fd;
 
 	if (argc != 7) {
@@ -88,10 +87,8 @@ int main(int argc, char **argv)
 	fd = client_connect(client_port(argv[1]), 0);
 	perf_check(fd, argv[1]);
 	probe(fd, argv[2], &times, perf_clock() + seconds * 1000000000);
-	perf_print_times(argv[4], argv[5], argv[6], times.ns, times.count);
-	snprintf(name, sizeof(name), "%s_max", argv[4]);
-	perf_print(name, argv[5], argv[6],
-		   (double)times.ns[times.count - 1] / 1000, "us");
+	perf_set_parameter(argv[6]);
+	perf_print_times(argv[4], argv[5], times.ns, times.count);
 	free(times.ns);
 	return 0;
 }

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <uv.h>
 
-#include "../measure.h"
+#include "../common/measure.h"
 
 enum {
 	AT_ONCE = 64,			/* answers in one write */

@@ -1,0 +1,3 @@
+module eider/perf/go
+
+go 1.19
