@@ -1,17 +1,23 @@
 /*
  * lock.c - see lock.h
  *
- * On Linux with glibc neither initialisation fails for default mutexes and
- * CLOCK_MONOTONIC conditions: both only fill in memory.
+ * On Linux with glibc initialisation does not fail for default mutexes: it only fills
+ * in memory.
+ *
+ * Conditions are our own, on a futex. glibc's takes the lock again in a way that says
+ * "contended" whatever is the case (__pthread_mutex_cond_lock), so that whoever gives
+ * it back calls the kernel to wake nobody: one system call of three in each sleep of
+ * a thread. And with thousands of sleepers that call is not cheap: since Linux 6.16 a
+ * process has a futex table of its own, of four buckets for each CPU, and the call
+ * walks a whole one.
  */
 #include "lock.h"
 
-#include <errno.h>
-#include <time.h>
-
-#include <eider/base.h>
+#include <limits.h>
 
 #include "assert.h"
+#include "atomics.h"
+#include "sys.h"
 
 void eider__lock_init(struct eider__lock *l)
 {
@@ -37,34 +43,43 @@ void eider__lock_release(struct eider__lock *l)
 
 void eider__cond_init(struct eider__cond *c)
 {
-	pthread_condattr_t attr;
-	int err = pthread_condattr_init(&attr);
-
-	EIDER_ASSERT(!err);
-	err = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	EIDER_ASSERT(!err);
-	err = pthread_cond_init(&c->cond, &attr);
-	EIDER_ASSERT(!err);
-	pthread_condattr_destroy(&attr);
+	c->turn = 0;
+	c->waiters = 0;
 }
 
 void eider__cond_release(struct eider__cond *c)
 {
-	pthread_cond_destroy(&c->cond);
+	EIDER_ASSERT(!eider__load_relaxed(&c->waiters));
+}
+
+static void wake(struct eider__cond *c, int n)
+{
+	/* Who waits was counted under the lock, which the caller has had since. */
+	eider__add_full(&c->turn, 1);
+	if (eider__load_full(&c->waiters))
+		eider__futex_wake(&c->turn, n);
+}
+
+void eider__cond_wake(struct eider__cond *c)
+{
+	wake(c, 1);
+}
+
+void eider__cond_wake_all(struct eider__cond *c)
+{
+	wake(c, INT_MAX);
 }
 
 bool eider__cond_wait(struct eider__cond *c, struct eider__lock *l,
 		      int64_t deadline)
 {
-	struct timespec ts;
+	uint32_t turn = eider__load_relaxed(&c->turn);
+	bool in_time;
 
-	if (deadline == EIDER_NEVER) {
-		pthread_cond_wait(&c->cond, &l->mutex);
-		return true;
-	}
-	if (deadline < 0)	/* EINVAL, and no wait that lets go of the lock */
-		deadline = 0;
-	ts.tv_sec = deadline / 1000000000;
-	ts.tv_nsec = deadline % 1000000000;
-	return pthread_cond_timedwait(&c->cond, &l->mutex, &ts) != ETIMEDOUT;
+	eider__add_full(&c->waiters, 1);
+	eider__lock_give(l);
+	in_time = eider__futex_wait(&c->turn, turn, deadline);
+	eider__add_full(&c->waiters, -1u);
+	eider__lock_take(l);
+	return in_time;
 }

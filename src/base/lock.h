@@ -17,7 +17,8 @@ struct eider__lock {
 };
 
 struct eider__cond {
-	pthread_cond_t cond;
+	uint32_t turn;			/* changes with every wake-up */
+	uint32_t waiters;
 };
 
 void eider__lock_init(struct eider__lock *l);
@@ -35,15 +36,9 @@ static inline void eider__lock_give(struct eider__lock *l)
 	pthread_mutex_unlock(&l->mutex);
 }
 
-static inline void eider__cond_wake(struct eider__cond *c)
-{
-	pthread_cond_signal(&c->cond);
-}
-
-static inline void eider__cond_wake_all(struct eider__cond *c)
-{
-	pthread_cond_broadcast(&c->cond);
-}
+/* With the lock held, or after it was given; then what changed was changed before. */
+void eider__cond_wake(struct eider__cond *c);
+void eider__cond_wake_all(struct eider__cond *c);
 
 /* False if @deadline has passed. May return early: look again, in a loop. */
 bool eider__cond_wait(struct eider__cond *c, struct eider__lock *l,

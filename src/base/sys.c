@@ -8,6 +8,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <eider/base.h>
 
 #include "atomics.h"
 
@@ -265,6 +268,25 @@ int eider__socket_accepting(int *ret_listening, int *ret_client)
 	*ret_listening = a;
 	*ret_client = b;
 	return 0;
+}
+
+bool eider__futex_wait(uint32_t *word, uint32_t value, int64_t deadline)
+{
+	struct timespec ts = { 0, 0 };	/* at once, if it is before the clock began */
+
+	if (deadline > 0) {
+		ts.tv_sec = deadline / 1000000000;
+		ts.tv_nsec = deadline % 1000000000;
+	}
+	/* The form with a bitset is the one with an absolute time. */
+	return !(syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+			 deadline == EIDER_NEVER ? NULL : &ts, NULL,
+			 FUTEX_BITSET_MATCH_ANY) < 0 && errno == ETIMEDOUT);
+}
+
+void eider__futex_wake(uint32_t *word, int n)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n);
 }
 
 void eider__nap(int64_t ns)

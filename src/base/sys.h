@@ -62,6 +62,13 @@ int eider__eventfd_ring(int fd);
 int eider__socket_pair(int ret[2]);
 int eider__socket_accepting(int *ret_listening, int *ret_client);
 
+/*
+ * Sleep as long as *@word is @value, until it is woken, or for no reason. False if
+ * @deadline has passed.
+ */
+bool eider__futex_wait(uint32_t *word, uint32_t value, int64_t deadline);
+void eider__futex_wake(uint32_t *word, int n);
+
 /* Sleep, not to be interrupted. */
 void eider__nap(int64_t ns);
 

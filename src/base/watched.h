@@ -27,6 +27,7 @@ struct eider__watched {
 
 	/* Constant while it is watched. */
 	bool is_loop;
+	bool lopsided;			/* the watchdog passes a heavy barrier */
 	char thread[32];
 	const unsigned int *queued;	/* jobs behind it; atomic. Or NULL */
 	void *const *held;		/* and in its hands: not NULL; atomic */
@@ -40,10 +41,20 @@ struct eider__watched {
 	int64_t report_at;		/* age at which to report next */
 };
 
-/* A loop. The store is full: pairs with the watchdog's parking. */
+/* Before the look whether the watchdog is parked: pairs with its parking. */
+static inline void eider__watched_barrier(struct eider__watched *w)
+{
+	if (w->lopsided)
+		eider__barrier_light();
+	else
+		eider__store_full(&w->beat, w->beat);
+}
+
+/* A loop, which then passes that barrier. */
 static inline void eider__watched_begin(struct eider__watched *w)
 {
-	eider__store_full(&w->beat, w->beat + 1);
+	eider__store_release(&w->beat, w->beat + 1);
+	eider__watched_barrier(w);
 }
 
 static inline void eider__watched_next(struct eider__watched *w)
