@@ -108,12 +108,11 @@ static void put_away(struct eider__fibers *fs, struct eider_fiber *fiber)
 	if (fiber->detached)
 		put_fiber(fs, fiber);
 	else
-		eider__future_complete(&fiber->future, fiber->future._u.result);
+		eider__future_complete_now(&fiber->future, fiber->future._u.result);
 }
 
-static void resume(void *arg)
+static inline __attribute__((always_inline)) void resume_here(struct eider_fiber *fiber)
 {
-	struct eider_fiber *fiber = arg;
 	struct eider__fibers *fs = fiber->future._loop->fibers;
 
 	fs->current = fiber;
@@ -125,9 +124,14 @@ static void resume(void *arg)
 		put_away(fs, fiber);
 }
 
+static void resume(void *fiber)
+{
+	resume_here(fiber);
+}
+
 static void run_ready(struct eider_link *l)
 {
-	resume(eider__container(l, struct eider_fiber, ready));
+	resume_here(eider__container(l, struct eider_fiber, ready));
 }
 
 static const struct eider_kind ready_kind = { .run = run_ready };

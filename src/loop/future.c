@@ -20,6 +20,14 @@ void eider__future_complete(struct eider_future *f, long result)
 	eider__loop_ready(f->_loop, &f->_link);
 }
 
+void eider__future_complete_now(struct eider_future *f, long result)
+{
+	EIDER_DEBUG(eider__future_state(f) == EIDER__PENDING && f->_loop->dispatching);
+	f->_u.result = result;
+	f->_state += EIDER__READY - EIDER__PENDING;
+	eider__fifo_push(&f->_loop->running, &f->_link);
+}
+
 void eider__future_finish(struct eider_future *f)
 {
 	unsigned int waited = f->_state & EIDER__WAITED_MASK;

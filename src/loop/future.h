@@ -64,6 +64,9 @@ extern const struct eider_kind eider__plain_kind;
 /* [loop] The result is in: PENDING to READY. */
 void eider__future_complete(struct eider_future *f, long result);
 
+/* [loop, while it runs something] The same, and it is run in this turn. */
+void eider__future_complete_now(struct eider_future *f, long result);
+
 /* [loop] What run() ends in: READY to DONE, and the waiter runs. */
 void eider__future_finish(struct eider_future *f);
 

@@ -12,6 +12,10 @@
  * that is still in the cache of another CPU, and of an array the next ones' memory can
  * be asked for while one runs.
  *
+ * What is made ready while others run is for the next turn, which looks at the ring
+ * first. Only who waits for the end of a fiber hears of it in the same turn: a fiber
+ * ends once, so that cannot go on for ever.
+ *
  * Reaping runs nothing of the user's. So what a fiber starts can never complete
  * under its feet, and a burst of completions is taken in one go.
  *
@@ -35,49 +39,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/sys.h"
 #include "op.h"
 
 enum {
 	AHEAD = 16,		/* items whose memory is asked for in advance */
 };
-
-__thread struct eider_loop *eider__loop_here;
-
-/* Counts forks, in the children: what has another number is the parent's. */
-static unsigned int generation;
-
-static void in_child(void)
-{
-	eider__loop_here = NULL;
-	generation++;
-}
-
-static void watch_forks(void)
-{
-	int err = pthread_atfork(NULL, NULL, in_child);
-
-	EIDER_ASSERT(!err);
-}
-
-unsigned int eider__fork_generation(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, watch_forks);
-	return generation;
-}
-
-int eider__not_here(void)
-{
-	return generation ? -ECHILD : -EPERM;
-}
-
-struct eider_loop *eider_loop_current(void)
-{
-	return eider__loop_here;
-}
 
 struct eider_executor *eider_loop_executor(struct eider_loop *loop)
 {
@@ -225,18 +192,24 @@ static void reap(struct eider_loop *loop)
 	reap_timers(loop);
 }
 
-static void run_list(struct eider_loop *loop, struct eider__fifo *now)
+/*
+ * Flat: while a fiber runs, every return that is pending here is one that the CPU will
+ * guess wrong, since the fiber made calls and returns of its own meanwhile.
+ */
+#define FLAT static inline __attribute__((always_inline))
+
+FLAT void run_list(struct eider_loop *loop)
 {
 	struct eider_link *l;
 
-	while ((l = eider__fifo_pop(now))) {
+	while ((l = eider__fifo_pop(&loop->running))) {
 		eider__watched_next(&loop->watched);
 		l->_kind->run(l);
 	}
 }
 
 /* Their memory is on another CPU: ask for it well before. */
-static void run_arrived(struct eider_loop *loop)
+FLAT void run_arrived(struct eider_loop *loop)
 {
 	unsigned int n = loop->arrived_count;
 
@@ -253,20 +226,21 @@ static void run_arrived(struct eider_loop *loop)
 	loop->next_up = NULL;
 }
 
-static void run(struct eider_loop *loop)
+FLAT void run(struct eider_loop *loop)
 {
-	struct eider__fifo now = loop->ready;
-	unsigned int links = now.count + loop->arrived_count;
+	unsigned int links = loop->ready.count + loop->arrived_count;
 
-	if (!now.first && !loop->arrived_count)
+	if (!links)
 		return;
+	loop->running = loop->ready;
 	loop->ready.first = NULL;
 	loop->ready.count = 0;
 	loop->dispatching = true;
 	eider__watched_begin(&loop->watched);
 	loop->on_busy(loop);
-	run_list(loop, &now);
+	run_list(loop);
 	run_arrived(loop);
+	run_list(loop);			/* what ended meanwhile */
 	eider__watched_end(&loop->watched);
 	eider__count(&loop->counts.links, links);
 	loop->dispatching = false;
@@ -330,7 +304,7 @@ static int enter(struct eider_loop *loop, int64_t deadline)
 		       eider__ring_submit(&loop->ring) : 0;
 }
 
-static int turn(struct eider_loop *loop, int64_t deadline)
+FLAT int turn(struct eider_loop *loop, int64_t deadline)
 {
 	int err;
 

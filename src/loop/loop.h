@@ -41,6 +41,7 @@ struct eider_loop {
 	/* Home thread only. */
 	struct eider__ring ring;
 	struct eider__fifo ready;	/* to be run */
+	struct eider__fifo running;	/* in this turn */
 	struct eider_link *arrived[EIDER__INBOX_ROOM];	/* and then these */
 	unsigned int arrived_count;
 	const struct eider_link *next_up;	/* while one of them runs: the next */
