@@ -30,7 +30,7 @@ enum eider_feature {
 	EIDER_FEATURE_MULTISHOT_ACCEPT,	/* one op accepts many connections */
 	EIDER_FEATURE_BUFFER_RING,	/* the kernel takes a buffer when it has data */
 	EIDER_FEATURE_MULTISHOT_RECV,	/* one op receives many times; needs that */
-	EIDER_FEATURE_MEMBARRIER,	/* many results without a locked operation each */
+	EIDER_FEATURE_MEMBARRIER,	/* short jobs need no locked operation */
 	EIDER_FEATURE_COUNT
 };
 

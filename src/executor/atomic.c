@@ -15,6 +15,7 @@ enum {
 };
 
 static struct eider_atomic *buckets[BUCKETS];
+uint32_t eider__any_atomic;
 
 static struct eider_atomic **bucket_of(eider_fn *fn)
 {
@@ -31,6 +32,7 @@ void eider_declare_atomic(struct eider_atomic *a)
 	do {
 		a->_next = first;
 	} while (!eider__cas_acq_rel(head, &first, a));
+	eider__store_relaxed(&eider__any_atomic, 1);
 }
 
 const char *eider_atomic_name(eider_fn *fn)

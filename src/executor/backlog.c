@@ -39,14 +39,16 @@ static void mark(struct eider_job *job, bool in_rest)
 			     in_rest ? flags | EIDER__JOB_QUEUED : flags);
 }
 
-void eider__backlog_append(struct eider__backlog *b, struct eider_job *job)
+void eider__backlog_append(struct eider__backlog *b, struct eider__fifo *jobs)
 {
-	if (!b->rest.first && !is_full(b)) {
-		put(b, b->tail++, job);
-		return;
+	struct eider_link *l;
+
+	while (!b->rest.first && !is_full(b) && (l = eider__fifo_pop(jobs)))
+		put(b, b->tail++, eider__job_of(l));
+	while ((l = eider__fifo_pop(jobs))) {
+		eider__queue_append(&b->rest, eider__future_of(l));
+		mark(eider__job_of(l), true);
 	}
-	eider__queue_append(&b->rest, &job->future);
-	mark(job, true);
 }
 
 void eider__backlog_prepend(struct eider__backlog *b, struct eider_job *job)
@@ -83,18 +85,17 @@ unsigned int eider__backlog_take(struct eider__backlog *b, struct eider_job **jo
 				 unsigned int n)
 {
 	unsigned int taken = 0;
+	struct eider_job *job;
 
-	while (taken < n) {
-		struct eider_job *job;
-
+	do {
 		if (b->head == b->tail)
 			refill(b);
-		if (b->head == b->tail)
-			break;
-		job = *slot_of(b, b->head++);
-		if (job)
-			eider__store_relaxed(&jobs[taken++], job);
-	}
+		while (taken < n && b->head != b->tail) {
+			job = *slot_of(b, b->head++);
+			eider__store_relaxed(&jobs[taken], job);
+			taken += job != NULL;
+		}
+	} while (taken < n && b->rest.first);
 	return taken;
 }
 

@@ -24,7 +24,7 @@ struct eider__backlog {
 	struct eider__queue rest;	/* not empty only if the ring was full */
 };
 
-void eider__backlog_append(struct eider__backlog *b, struct eider_job *job);
+void eider__backlog_append(struct eider__backlog *b, struct eider__fifo *jobs);
 /* Before all others. */
 void eider__backlog_prepend(struct eider__backlog *b, struct eider_job *job);
 

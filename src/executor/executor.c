@@ -127,6 +127,7 @@ int eider_executor_new(const struct eider_options *options,
 		       struct eider_executor **ret_executor)
 {
 	struct eider_executor *e;
+	bool lopsided;
 	int err;
 
 	if (!ret_executor)
@@ -143,6 +144,7 @@ int eider_executor_new(const struct eider_options *options,
 		eider__free(e);
 		return err;
 	}
+	lopsided = eider__has(e->in_use, EIDER_FEATURE_MEMBARRIER);
 	e->refs = 1;
 	e->generation = eider__fork_generation();
 	eider__lock_init(&e->lock);
@@ -156,8 +158,8 @@ int eider_executor_new(const struct eider_options *options,
 	eider__node_init(&e->txn_pools);
 	eider__node_init(&e->leases);
 	eider__watchdog_init(&e->watchdog, e->options.slow_job_ns,
-			     e->options.loop_stall_ns);
-	eider__trays_init(&e->trays, eider__has(e->in_use, EIDER_FEATURE_MEMBARRIER));
+			     e->options.loop_stall_ns, lopsided);
+	eider__trays_init(&e->trays, lopsided);
 	eider__executor_add_poster(e, &e->janitor);
 	err = make_pools(e);
 	if (err < 0) {

@@ -16,6 +16,7 @@
 #include <eider/executor.h>
 
 #include "job.h"
+#include "pool.h"
 #include "tally.h"
 #include "loop/tray.h"
 #include "observe/watchdog.h"
@@ -119,6 +120,14 @@ void eider__executor_warn_full(struct eider_executor *e, struct eider_pool *pool
 			       unsigned int waiting);
 
 /* [loop] The lane of @loop to @pool. */
-struct eider_lane *eider__lane_to(struct eider_loop *loop, struct eider_pool *pool);
+static inline struct eider_lane *eider__lane_to(struct eider_loop *loop,
+						struct eider_pool *pool)
+{
+	struct eider_lane *lane = &loop->lanes->of[pool->index];
+
+	if (!lane->loop)
+		eider__lane_init(lane, loop, pool, pool->queue_max);
+	return lane;
+}
 
 #endif

@@ -1,25 +1,26 @@
 /*
  * guard.c - a loop that looks after a pool whose jobs are short
  *
- * Waking a worker costs about 20 us of whoever does it, where an idle CPU is halted: as
- * much as hundreds of jobs that do next to nothing. With such jobs a second worker costs
- * more than it brings, and rule Q1 of pool.c (whoever leaves work summons) would call
- * one with each batch. So while a pool is brisk, that is while its last sampled jobs
- * took less than SHORT_NS each, a loop that hands jobs to a worker that is awake does
- * not summon another one. It stands guard instead:
+ * Waking a worker costs about 20 us of whoever does it, where an idle CPU is halted:
+ * as much as hundreds of jobs that do next to nothing. With such jobs a second worker
+ * costs more than it brings, and rule Q1 of pool.c (whoever leaves work summons) would
+ * call one with each batch. So while a pool is brisk, that is while its last sampled
+ * jobs took less than SHORT_NS each, a loop that hands jobs to a worker that is awake
+ * does not summon another one. It stands guard instead:
  *
  *	- each turn, and before it sleeps, it looks whether workers have taken jobs
  *	  since it looked last. Sleep is cut so that it can look in time
- *	- nobody came for LOOK_NS, and there is work that was not begun: something is not
- *	  brisk any more. It steps down, and summons as Q1 says
+ *	- nobody came for LOOK_NS, and there is work that was not begun: something is
+ *	  not brisk any more. It steps down, and summons as Q1 says
  *	- none of its own jobs is out, and it goes to sleep: it steps down too
  *
  * A job may so wait behind a slow one, with idle workers, for about LOOK_NS: no longer
- * than it takes to wake them. Only the first slow one can do that; it ends the pool's
- * being brisk for as long as it takes to see so many short ones again.
+ * than it takes to wake them; or, if the loop itself is held up by what it runs, until
+ * that ends. Only the first slow one can do that; it ends the pool's being brisk for as
+ * long as it takes to see so many short ones again.
  *
- * Invariant	G1  while guards > 0, each of those loops turns, or sleeps no longer than
- *		    LOOK_NS. Else Q1 holds without exception.
+ * Invariant	G1  while guards > 0, each of those loops turns, or sleeps no longer
+ *		    than LOOK_NS. Else Q1 holds without exception.
  *
  * Ownership	lane->guards and loop->guards are the home thread's; pool->guards counts
  *		lanes, under the pool's lock.

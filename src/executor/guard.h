@@ -13,8 +13,8 @@ void eider__guard_note(struct eider_pool *p, int64_t run_ns);
 bool eider__guard_is_there_locked(const struct eider_pool *p);
 
 /*
- * [loop] Under the lock of its pool: the lane has added jobs. True if its loop will look
- * after them, so that nobody need be summoned.
+ * [loop] Under the lock of its pool: the lane has added jobs. True if its loop will
+ * look after them, so that nobody need be summoned.
  */
 bool eider__guard_stand_locked(struct eider_lane *lane);
 

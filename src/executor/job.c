@@ -34,11 +34,9 @@ _Static_assert(offsetof(struct eider_job, name) == 64,
 	       "what a worker needs of most jobs is the first cache line");
 
 /* [loop] The job is not the executor's any more: give back its slot. */
-static void leave_lane(struct eider_job *job)
+static void leave_lane(struct eider_lane *lane)
 {
-	struct eider_lane *lane = job->_lane;
-
-	if (eider__turns_next(&lane->turns, 0))
+	if (!eider__node_alone(&lane->turns) && eider__turns_next(&lane->turns, 0))
 		return;
 	if (!--lane->outstanding && lane->idle) {
 		eider__future_complete(lane->idle, 0);
@@ -48,13 +46,15 @@ static void leave_lane(struct eider_job *job)
 
 static void let_go(struct eider_job *job)
 {
+	struct eider_lane *lane = job->_lane;
+
 	/* It kept the thread it was placed on: see eider__thread_place(). */
-	if (!job->_lane->pool && job->_home)
+	if (!lane->pool && job->_home)
 		eider__thread_put(job->_home->thread);
 	job->future._loop->jobs--;
 	if (job->future._flags & EIDER__JOB_TIMED)
 		eider__loop_remove_timer(job->future._loop, &job->_timer);
-	leave_lane(job);
+	leave_lane(lane);
 }
 
 static const struct eider_kind job_kind;
@@ -143,7 +143,13 @@ static const struct eider_kind job_kind = {
 	.drop = drop_job,
 };
 
-void eider_job_init(struct eider_job *job, eider_fn *fn, void *arg)
+/*
+ * What follows is one path, from setting up to the lane, and inlined into each way to
+ * go it. @plain: nothing optional is set, and the compiler is told.
+ */
+#define PATH static inline __attribute__((always_inline))
+
+PATH void init(struct eider_job *job, eider_fn *fn, void *arg)
 {
 	/*
 	 * Member by member: gcc makes of a memset() of this size an instruction that
@@ -165,7 +171,12 @@ void eider_job_init(struct eider_job *job, eider_fn *fn, void *arg)
 	job->_timer._prev = NULL;	/* not pending */
 }
 
-int eider__job_check(const struct eider_job *job)
+void eider_job_init(struct eider_job *job, eider_fn *fn, void *arg)
+{
+	init(job, fn, arg);
+}
+
+PATH int check(const struct eider_job *job)
 {
 	struct eider_loop *loop = eider__loop_here;
 
@@ -176,12 +187,14 @@ int eider__job_check(const struct eider_job *job)
 	return eider__executor_is_open(loop->executor) ? 0 : -ESHUTDOWN;
 }
 
-static int get_slot(struct eider_lane *lane, int64_t deadline)
+int eider__job_check(const struct eider_job *job)
 {
-	if (lane->outstanding < lane->max) {
-		lane->outstanding++;
-		return 0;
-	}
+	return check(job);
+}
+
+static __attribute__((noinline)) int wait_for_slot(struct eider_lane *lane,
+						   int64_t deadline)
+{
 	eider__executor_warn_full(lane->loop->executor, lane->pool,
 				  lane->outstanding);
 	return lane->loop->fibers->current ?
@@ -199,34 +212,48 @@ static bool is_sampled(struct eider_loop *loop)
 	return true;
 }
 
-int eider__job_accept(struct eider_job *job, struct eider_lane *lane)
+PATH unsigned int flags_of(const struct eider_job *job)
 {
-	int64_t now = is_sampled(lane->loop) ? eider_now() : 0;
-	unsigned int flags = 0;
-	int err = get_slot(lane, job->deadline);
+	bool timed = job->deadline && job->deadline != EIDER_NEVER;
 
+	return (job->name ? EIDER__JOB_NAMED : 0) |
+	       (job->interrupt ? EIDER__JOB_INTERRUPTIBLE : 0) |
+	       (timed ? EIDER__JOB_TIMED : 0);
+}
+
+PATH int take_in(struct eider_job *job, struct eider_lane *lane, bool plain)
+{
+	struct eider_loop *loop = lane->loop;
+	unsigned int flags = plain ? 0 : flags_of(job);
+	bool sampled = is_sampled(loop);
+	int64_t now = sampled ? eider_now() : 0;
+	int err = 0;
+
+	if (lane->outstanding < lane->max)
+		lane->outstanding++;
+	else
+		err = wait_for_slot(lane, plain ? 0 : job->deadline);
 	if (err < 0)
 		return err;
-	if (now) {
+	if (sampled) {
 		job->_moment = now;
 		flags |= EIDER__JOB_SAMPLED;
 	}
-	eider__future_start(&job->future, lane->loop, &job_kind);
+	eider__future_start(&job->future, loop, &job_kind);
+	job->future._flags = flags;
 	job->_lane = lane;
 	job->_home = lane->pool;
 	job->_line = NULL;
-	lane->loop->jobs++;
-	if (job->name)
-		flags |= EIDER__JOB_NAMED;
-	if (job->interrupt)
-		flags |= EIDER__JOB_INTERRUPTIBLE;
-	if (job->deadline && job->deadline != EIDER_NEVER) {
-		flags |= EIDER__JOB_TIMED;
-		eider__loop_add_timer(lane->loop, &job->_timer, job->deadline,
+	loop->jobs++;
+	if (flags & EIDER__JOB_TIMED)
+		eider__loop_add_timer(loop, &job->_timer, job->deadline,
 				      pass_deadline);
-	}
-	job->future._flags = flags;
 	return 0;
+}
+
+int eider__job_accept(struct eider_job *job, struct eider_lane *lane)
+{
+	return take_in(job, lane, false);
 }
 
 void eider__job_reject(struct eider_job *job)
@@ -237,13 +264,13 @@ void eider__job_reject(struct eider_job *job)
 }
 
 /* The rule: see eider/job.h. NULL for an atomic job in no context. */
-static int choose_lane(struct eider_loop *loop, struct eider_job *job,
-		       struct eider_lane **ret)
+PATH int choose_lane(struct eider_loop *loop, struct eider_job *job,
+		     struct eider_lane **ret, bool plain)
 {
 	struct eider_fiber *fiber = loop->fibers->current;
 	struct eider_context *context = fiber ? fiber->context : NULL;
 
-	if (job->pool) {
+	if (!plain && job->pool) {
 		if (job->pool->executor != loop->executor)
 			return -EINVAL;
 		*ret = eider__lane_to(loop, job->pool);
@@ -253,24 +280,25 @@ static int choose_lane(struct eider_loop *loop, struct eider_job *job,
 		*ret = &context->lane;
 		return eider__context_is_open(context) ? 0 : -ESTALE;
 	}
-	*ret = eider_is_transactional(job->fn) ?
+	*ret = eider__load_relaxed(&eider__any_atomic) &&
+	       eider_is_transactional(job->fn) ?
 		       NULL : eider__lane_to(loop, loop->executor->pool);
 	return 0;
 }
 
-int eider_job_start(struct eider_job *job)
+PATH int start(struct eider_job *job, bool plain)
 {
 	struct eider_loop *loop = eider__loop_here;
 	struct eider_lane *lane = NULL;
-	int err = eider__job_check(job);
+	int err = check(job);
 
 	if (!err)
-		err = choose_lane(loop, job, &lane);
+		err = choose_lane(loop, job, &lane, plain);
 	if (err < 0)
 		return err;
 	if (!lane)
 		return eider__txn_pool_start_general(loop->executor->txn_pool, job);
-	err = eider__job_accept(job, lane);
+	err = take_in(job, lane, plain);
 	if (err < 0)
 		return err;
 	/* A fiber may have waited for the slot: its context, and be too late. */
@@ -282,12 +310,17 @@ int eider_job_start(struct eider_job *job)
 	return 0;
 }
 
+int eider_job_start(struct eider_job *job)
+{
+	return start(job, false);
+}
+
 int eider_submit(struct eider_job *job, eider_fn *fn, void *arg)
 {
 	if (!job)
 		return -EINVAL;
-	eider_job_init(job, fn, arg);
-	return eider_job_start(job);
+	init(job, fn, arg);
+	return start(job, true);
 }
 
 long eider_submit_all(struct eider_job *jobs, size_t n, eider_fn *fn, void *args,
@@ -317,13 +350,13 @@ int eider_await_jobs(struct eider_job *jobs, size_t n)
 	return first;
 }
 
-static long call(struct eider_job *job)
+PATH long call(struct eider_job *job, bool plain)
 {
 	int err;
 
 	if (!eider_in_fiber())
 		return eider__not_here();
-	err = eider_job_start(job);
+	err = start(job, plain);
 	return err < 0 ? err : eider_await(&job->future);
 }
 
@@ -331,17 +364,17 @@ long eider_call(eider_fn *fn, void *arg)
 {
 	struct eider_job job;
 
-	eider_job_init(&job, fn, arg);
-	return call(&job);
+	init(&job, fn, arg);
+	return call(&job, true);
 }
 
 long eider_call_until(eider_fn *fn, void *arg, int64_t deadline)
 {
 	struct eider_job job;
 
-	eider_job_init(&job, fn, arg);
+	init(&job, fn, arg);
 	job.deadline = deadline;
-	return call(&job);
+	return call(&job, false);
 }
 
 long eider_call_on(struct eider_pool *pool, eider_fn *fn, void *arg)
@@ -350,7 +383,7 @@ long eider_call_on(struct eider_pool *pool, eider_fn *fn, void *arg)
 
 	if (!pool)
 		return -EINVAL;
-	eider_job_init(&job, fn, arg);
+	init(&job, fn, arg);
 	job.pool = pool;
-	return call(&job);
+	return call(&job, false);
 }

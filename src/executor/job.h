@@ -51,13 +51,17 @@ struct eider_lane {
 	struct eider_link handoff;	/* to be run before the ring is entered */
 	bool handing;			/* handoff is linked */
 	struct eider__fifo batch;	/* jobs, by their future's link */
-	int64_t since;			/* when there were BATCH of them */
+	int64_t since;			/* when there were LANE_BATCH of them */
 	bool guards;			/* as guard.c says: */
 	uint32_t seen_takes;		/* what it saw last, and when that was new */
 	int64_t seen_at;
 	unsigned int outstanding;	/* accepted, not done; slots given count too */
 	struct eider_node turns;	/* fibers that wait for a slot */
 	struct eider_future *idle;	/* completed when outstanding becomes 0 */
+};
+
+enum {
+	EIDER__LANE_BATCH = 64,
 };
 
 /* The lanes of a loop to the pools of its executor, by their index. */
@@ -82,9 +86,6 @@ void eider__lane_init(struct eider_lane *lane, struct eider_loop *loop,
 /* [loop] Hand the batch to the pool now. */
 void eider__lane_flush(struct eider_lane *lane);
 
-/* [loop] Have @job, set up and with its lane's slot taken, on its way. */
-void eider__lane_add(struct eider_lane *lane, struct eider_job *job);
-
 /*
  * [loop] A slot in @lane for @job, which becomes PENDING. A fiber waits for it. 0;
  * -EAGAIN, -ECANCELED. The slot goes back when the job is done.
@@ -98,6 +99,21 @@ static inline void eider__job_count(struct eider_loop *loop)
 {
 	eider__count(&loop->counts.jobs_started, 1);
 }
+
+/* Of the next. */
+void eider__lane_attend(struct eider_lane *lane);
+
+/* [loop] Have @job, set up and with its lane's slot taken, on its way. */
+static inline void eider__lane_add(struct eider_lane *lane, struct eider_job *job)
+{
+	eider__job_count(lane->loop);
+	eider__fifo_push(&lane->batch, &job->future._link);
+	if (!lane->handing || lane->batch.count % EIDER__LANE_BATCH == 0)
+		eider__lane_attend(lane);
+}
+
+/* Has any function been declared atomic? The answer of most programs. */
+extern uint32_t eider__any_atomic;
 
 /* [loop] What every way to start a job checks first. 0 or -errno. */
 int eider__job_check(const struct eider_job *job);

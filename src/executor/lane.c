@@ -2,7 +2,7 @@
  * lane.c - from the loop to a pool, many jobs under one lock
  *
  * Jobs that a turn of the loop starts gather in the lane and are handed over
- * together: before the loop enters the kernel, or when there are BATCH of them, so
+ * together: before the loop enters the kernel, or when there are LANE_BATCH of them, so
  * that a long turn does not keep the workers waiting.
  *
  * The bound. A lane has `max` slots; a job holds one from its start until it is
@@ -16,7 +16,6 @@
 #include "pool.h"
 
 enum {
-	BATCH = 64,
 	HOLD_NS = 20000,
 };
 
@@ -39,15 +38,6 @@ void eider__lane_init(struct eider_lane *lane, struct eider_loop *loop,
 	lane->max = max;
 	lane->handoff._kind = &handoff_kind;
 	eider__node_init(&lane->turns);
-}
-
-struct eider_lane *eider__lane_to(struct eider_loop *loop, struct eider_pool *pool)
-{
-	struct eider_lane *lane = &loop->lanes->of[pool->index];
-
-	if (!lane->loop)
-		eider__lane_init(lane, loop, pool, pool->queue_max);
-	return lane;
 }
 
 void eider__lane_flush(struct eider_lane *lane)
@@ -79,16 +69,14 @@ static bool is_due(struct eider_lane *lane)
 	if (!eider__load_relaxed(&lane->pool->idle))
 		return true;
 	now = eider_now();
-	if (lane->batch.count == BATCH)
+	if (lane->batch.count == EIDER__LANE_BATCH)
 		lane->since = now;
 	return now - lane->since >= HOLD_NS;
 }
 
-void eider__lane_add(struct eider_lane *lane, struct eider_job *job)
+void eider__lane_attend(struct eider_lane *lane)
 {
-	eider__job_count(lane->loop);
-	eider__fifo_push(&lane->batch, &job->future._link);
-	if (lane->batch.count % BATCH == 0 && is_due(lane)) {
+	if (lane->batch.count % EIDER__LANE_BATCH == 0 && is_due(lane)) {
 		eider__lane_flush(lane);
 		return;
 	}

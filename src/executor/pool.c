@@ -135,14 +135,11 @@ static enum eider__summons summon_for_locked(struct eider_pool *p,
 static int add_locked(struct eider_pool *p, struct eider__fifo *batch,
 		      struct eider_lane *lane, enum eider__summons *who)
 {
-	struct eider_link *l;
-
 	if (p->state == EIDER__POOL_CLOSED)
 		return -ECANCELED;
 	eider__store_relaxed(&p->queued, p->queued + batch->count);
 	p->drained = false;
-	while ((l = eider__fifo_pop(batch)))
-		eider__backlog_append(&p->backlog, eider__job_of(l));
+	eider__backlog_append(&p->backlog, batch);
 	*who = summon_for_locked(p, lane);
 	return 0;
 }

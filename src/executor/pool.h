@@ -71,8 +71,9 @@ void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
 void eider__pool_release(struct eider_pool *p);
 
 /*
- * [any] Queue @batch, which comes by @lane, or by none (NULL). 0; -ECANCELED if the pool is closed, and then the jobs are
- * still the caller's. Jobs for which no thread can be had come back with -EAGAIN.
+ * [any] Queue @batch, which comes by @lane, or by none (NULL). 0; -ECANCELED if the
+ * pool is closed, and then the jobs are still the caller's. Jobs for which no thread
+ * can be had come back with -EAGAIN.
  */
 int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch,
 		    struct eider_lane *lane);

@@ -51,6 +51,15 @@ extern __thread struct eider__worker *eider__worker_here;
 int eider__worker_start(struct eider_pool *p);
 
 /*
+ * [worker] Fill the batch. How many jobs it has, or 0: end. A worker of many ends in
+ * the same moment, so that new work starts another; a single one is still to run its
+ * stop hook.
+ */
+unsigned int eider__worker_take(struct eider__worker *me);
+/* Under the pool's lock: it is counted no more. */
+void eider__worker_retire_locked(struct eider__worker *me);
+
+/*
  * [loop] Ask the function of @job, which a worker has, to stop; because of its
  * deadline if @expired. If it has not begun it does not, most of the time.
  */

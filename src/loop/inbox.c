@@ -163,26 +163,11 @@ static bool push(struct eider__inbox *in, struct eider_link *link)
 	return true;
 }
 
-/* T2 and T3 of tray.c; false if it must go another way. */
-static bool put_on_tray(struct eider__inbox *in, struct eider__poster *p,
-			struct eider_link *link)
-{
-	eider__barrier_light();		/* target before closing: tray.c, "Closing" */
-	if (p->carries_for != in->number || eider__load_acquire(&in->closing) ||
-	    !eider__tray_put(p->tray, link))
-		return false;
-	eider__barrier_light();
-	wake_if_asleep(in, p);
-	return true;
-}
-
-void eider__inbox_post(struct eider__inbox *in, struct eider__poster *p,
+void eider__inbox_post_alone(struct eider__inbox *in, struct eider__poster *p,
 		       struct eider_link *link)
 {
-	eider__store_relaxed(&p->target, in);	/* published by P1, or heavy */
-	if (p->carries_for && put_on_tray(in, p, link))
-		;
-	else if (in->each && in->bell.kind != EIDER_DOORBELL_EVENTFD &&
+	eider__store_relaxed(&p->target, in);	/* published by P1 */
+	if (in->each && in->bell.kind != EIDER_DOORBELL_EVENTFD &&
 	    !(eider__load_acquire(&in->tail) & CLOSED)) {
 		/* Pairs with eider__inbox_received(); the kernel orders it too. */
 		eider__store_release(&link->_next, NULL);
@@ -194,6 +179,21 @@ void eider__inbox_post(struct eider__inbox *in, struct eider__poster *p,
 	} else {
 		wake_if_asleep(in, p);
 	}
+	/* Pairs with the load in eider__executor_wait_posters(). */
+	eider__store_release(&p->target, NULL);
+}
+
+void eider__inbox_post_on_tray(struct eider__inbox *in, struct eider__poster *p,
+			       struct eider_link *link)
+{
+	eider__store_relaxed(&p->target, in);
+	eider__barrier_light();		/* then closing: see tray.c, "Closing" */
+	if (eider__load_acquire(&in->closing) || !eider__tray_put(p->tray, link)) {
+		eider__inbox_post_alone(in, p, link);
+		return;
+	}
+	eider__barrier_light();		/* T2, then T3 */
+	wake_if_asleep(in, p);
 	/* Pairs with the load in eider__executor_wait_posters(). */
 	eider__store_release(&p->target, NULL);
 }

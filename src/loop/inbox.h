@@ -74,13 +74,26 @@ static inline void eider__poster_end(struct eider__poster *p)
 	p->carries_for = 0;
 }
 
+/* The two ways of the next. */
+void eider__inbox_post_alone(struct eider__inbox *in, struct eider__poster *p,
+			     struct eider_link *link);
+void eider__inbox_post_on_tray(struct eider__inbox *in, struct eider__poster *p,
+			       struct eider_link *link);
+
 /*
  * [any] Give @link to the loop: it will be run there. @p is the calling thread's
  * own. Whatever was written before is visible to the loop. Hands off @link from
  * here on.
  */
-void eider__inbox_post(struct eider__inbox *in, struct eider__poster *p,
-		       struct eider_link *link);
+static inline void eider__inbox_post(struct eider__inbox *in,
+				     struct eider__poster *p,
+				     struct eider_link *link)
+{
+	if (p->carries_for && p->carries_for == in->number)
+		eider__inbox_post_on_tray(in, p, link);
+	else
+		eider__inbox_post_alone(in, p, link);
+}
 
 /* [any] The same for a thread without a poster; -ESHUTDOWN if closed. */
 int eider__inbox_post_guest(struct eider__inbox *in, struct eider_link *link);

@@ -24,9 +24,10 @@
  *
  * Why no wake-up is lost. If the loop finds a tray not in use, then either T1 comes
  * after L1 in the single order of full operations, and T3, later still, sees SLEEPING;
- * or T4 was seen, and with it all that was put there before. If it finds one in use, the
- * heavy barrier lies before or after the light one of T2-T3: before, and T3 comes after
- * L1; after, and the look of L2 comes after T2. tests/model/tray.pml tries all orders.
+ * or T4 was seen, and with it all that was put there before. If it finds one in use,
+ * the heavy barrier lies before or after the light one of T2-T3: before, and T3 comes
+ * after L1; after, and the look of L2 comes after T2. tests/model/tray.pml tries all
+ * orders.
  *
  * Whose. A worker serves all loops, with one tray. It turns to another loop only while
  * the tray is empty, and the number of the loop is part of the tail: one word says

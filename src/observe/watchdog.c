@@ -10,7 +10,8 @@
  * becomes busy: an idle executor uses no CPU. A worker says so for the first of what it
  * has taken, so between two looks at most one batch is begun that nobody announced.
  * The hand-over is the same pair of stores and
- * loads as in loop/inbox.c, all in the total order:
+ * loads as in loop/inbox.c, all in the total order; or, where there are asymmetric
+ * barriers, with a light one between B1 and B2 and a heavy one between D1 and D2:
  *
  *	busy thread			watchdog
  *	-----------			--------
@@ -52,13 +53,14 @@ static int64_t at_least(int64_t a, int64_t b)
 }
 
 void eider__watchdog_init(struct eider__watchdog *w, int64_t slow_job_ns,
-			  int64_t loop_stall_ns)
+			  int64_t loop_stall_ns, bool lopsided)
 {
 	int64_t limit = slow_job_ns < loop_stall_ns ? slow_job_ns : loop_stall_ns;
 
 	memset(w, 0, sizeof(*w));
 	w->slow_job_ns = slow_job_ns;
 	w->loop_stall_ns = loop_stall_ns;
+	w->lopsided = lopsided;
 	w->period_ns = limit == EIDER_NEVER ? EIDER_NEVER :
 					      at_least(limit / 4, 1000000);
 	eider__lock_init(&w->lock);
@@ -150,6 +152,8 @@ static bool anybody_busy_locked(struct eider__watchdog *w)
 static void park_locked(struct eider__watchdog *w)
 {
 	eider__store_full(&w->parked, 1);			/* D1 */
+	if (w->lopsided)
+		eider__barrier_heavy();
 	while (eider__load_full(&w->parked) && !w->stopping &&
 	       !anybody_busy_locked(w))				/* D2 */
 		eider__cond_wait(&w->change, &w->lock, EIDER_NEVER);
@@ -210,6 +214,7 @@ int eider__watchdog_add(struct eider__watchdog *w, struct eider__watched *who)
 
 	eider__lock_take(&w->lock);
 	who->seen = 0;
+	who->lopsided = w->lopsided;
 	eider__node_append(&w->watched, &who->node);
 	if (!w->started && w->period_ns != EIDER_NEVER) {
 		err = eider__thread_start(&w->thread, watch, w);

@@ -14,6 +14,7 @@
 struct eider__watchdog {
 	/* Constant after init. */
 	int64_t slow_job_ns, loop_stall_ns, period_ns;
+	bool lopsided;			/* there are asymmetric barriers */
 
 	/* Any thread, atomic: asleep until somebody becomes busy. */
 	uint32_t parked;
@@ -34,7 +35,7 @@ struct eider__watchdog {
 };
 
 void eider__watchdog_init(struct eider__watchdog *w, int64_t slow_job_ns,
-			  int64_t loop_stall_ns);
+			  int64_t loop_stall_ns, bool lopsided);
 /* Ends its thread. */
 void eider__watchdog_release(struct eider__watchdog *w);
 
@@ -54,7 +55,7 @@ void eider__watchdog_report_running(struct eider__watchdog *w);
 /* Slow path of the next. */
 void eider__watchdog_unpark(struct eider__watchdog *w);
 
-/* [any] Said by whoever has become busy, after its full store to beat. */
+/* [any] Said by whoever has become busy, after eider__watched_barrier(). */
 static inline void eider__watchdog_busy(struct eider__watchdog *w)
 {
 	if (eider__load_full(&w->parked))
