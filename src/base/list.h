@@ -63,6 +63,13 @@ static inline void eider__node_append(struct eider_node *head,
 	head->prev = n;
 }
 
+/* At its beginning. */
+static inline void eider__node_prepend(struct eider_node *head,
+				       struct eider_node *n)
+{
+	eider__node_append(head->next, n);
+}
+
 /* Harmless for a node that is in no circle. */
 static inline void eider__node_remove(struct eider_node *n)
 {

@@ -5,8 +5,8 @@
  * as much as hundreds of jobs that do next to nothing. With such jobs a second worker
  * costs more than it brings, and rule Q1 of pool.c (whoever leaves work summons) would
  * call one with each batch. So while a pool is brisk, that is while its last sampled
- * jobs took less than SHORT_NS each, a loop that hands jobs to a worker that is awake
- * does not summon another one. It stands guard instead:
+ * jobs took less than SHORT_NS each, a loop that hands over jobs sees to it that one
+ * worker is awake, and summons no other. It stands guard instead:
  *
  *	- each turn, and before it sleeps, it looks whether workers have taken jobs
  *	  since it looked last. Sleep is cut so that it can look in time
@@ -58,8 +58,7 @@ bool eider__guard_stand_locked(struct eider_lane *lane)
 	struct eider_pool *p = lane->pool;
 	struct eider_loop *loop = lane->loop;
 
-	if (eider__load_relaxed(&p->brisk) != SAMPLES || p->single || loop->polled ||
-	    p->idle == p->workers)
+	if (eider__load_relaxed(&p->brisk) != SAMPLES || p->single || loop->polled)
 		return false;
 	if (!lane->guards) {
 		lane->guards = true;
@@ -74,7 +73,7 @@ bool eider__guard_stand_locked(struct eider_lane *lane)
 static void step_down(struct eider_lane *lane)
 {
 	struct eider_pool *p = lane->pool;
-	enum eider__summons who = EIDER__SUMMON_NOBODY;
+	struct eider__summons who = { NULL, false };
 
 	lane->guards = false;
 	lane->loop->guards--;

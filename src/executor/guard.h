@@ -14,7 +14,7 @@ bool eider__guard_is_there_locked(const struct eider_pool *p);
 
 /*
  * [loop] Under the lock of its pool: the lane has added jobs. True if its loop will
- * look after them, so that nobody need be summoned.
+ * look after them, so that one worker is enough.
  */
 bool eider__guard_stand_locked(struct eider_lane *lane);
 

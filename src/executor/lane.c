@@ -58,15 +58,16 @@ void eider__lane_flush(struct eider_lane *lane)
 }
 
 /*
- * Hand over now, rather than at the end of the turn? At once to workers that are
- * awake. Waking one costs more than hundreds of jobs do, and on one CPU it would run
+ * Hand over now, rather than at the end of the turn? At once if a worker is awake.
+ * Waking one costs more than hundreds of jobs do, and on one CPU it would run
  * instead of the loop: that waits a little, in case there is more to come.
  */
 static bool is_due(struct eider_lane *lane)
 {
 	int64_t now;
 
-	if (!eider__load_relaxed(&lane->pool->idle))
+	if (eider__load_relaxed(&lane->pool->idle) <
+	    eider__load_relaxed(&lane->pool->workers))
 		return true;
 	now = eider_now();
 	if (lane->batch.count == EIDER__LANE_BATCH)

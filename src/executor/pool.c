@@ -19,11 +19,14 @@
  *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue and
  *      nothing in any batch. New work can only come under the lock, with Q1.
  *
- * The call goes out after the lock was given: a sleeper that is woken under it runs
- * into it, on another CPU, and sleeps again. Meanwhile another worker may have come by
- * itself and taken the work; then the one that is called finds nothing. The pool is
- * still there: its executor is, by the caller's count, or by the lease or the job that
- * a loop has on a single thread, and only that loop's thread gives up.
+ * Who fell asleep last is called first: what it needs is still in its CPU's caches, and
+ * the others get to the end of their time. The call goes out after the lock was given:
+ * a sleeper that is woken under it runs into it, on another CPU, and sleeps again. That
+ * it was called is stored under the lock; so by the time of the call it may be up, even
+ * gone, and then a word that is no longer its own is woken, which does nothing to
+ * anybody (a sleeper looks whether it was called). The pool is still there: its
+ * executor is, by the caller's count, or by the lease or the job that a loop has on a
+ * single thread, and only that loop's thread gives up.
  *
  * Ownership	a queued job is the pool's, under its lock, in its backlog (backlog.c).
  *		Whoever takes it out owns it.
@@ -36,6 +39,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "executor.h"
 #include "guard.h"
 #include "worker.h"
@@ -51,14 +55,13 @@ void eider__pool_init(struct eider_pool *p, struct eider_executor *executor,
 	p->keepalive_ns = executor->options.keepalive_ns;
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	eider__lock_init(&p->lock);
-	eider__cond_init(&p->work);
+	eider__node_init(&p->sleepers);
 	eider__node_init(&p->all);
 }
 
 void eider__pool_release(struct eider_pool *p)
 {
 	EIDER_DEBUG(!p->workers && !p->queued);
-	eider__cond_release(&p->work);
 	eider__lock_release(&p->lock);
 }
 
@@ -78,23 +81,24 @@ unsigned int eider__pool_take_locked(struct eider_pool *p, struct eider_job **jo
 	return taken;
 }
 
-enum eider__summons eider__pool_summon_locked(struct eider_pool *p)
+struct eider__summons eider__pool_summon_locked(struct eider_pool *p)
 {
-	if (p->idle > p->wakes) {
-		p->wakes++;
-		return EIDER__SUMMON_SLEEPER;
-	}
+	struct eider_node *last = eider__node_first(&p->sleepers);
+
+	if (last)
+		return (struct eider__summons){ eider__worker_call_locked(last),
+						false };
 	if (p->workers >= p->threads_max)
-		return EIDER__SUMMON_NOBODY;
-	p->workers++;
-	return EIDER__SUMMON_NEWCOMER;
+		return (struct eider__summons){ NULL, false };
+	eider__store_relaxed(&p->workers, p->workers + 1);
+	return (struct eider__summons){ NULL, true };
 }
 
-int eider__pool_call(struct eider_pool *p, enum eider__summons who)
+int eider__pool_call(struct eider_pool *p, struct eider__summons who)
 {
-	if (who == EIDER__SUMMON_SLEEPER)
-		eider__cond_wake(&p->work);
-	return who == EIDER__SUMMON_NEWCOMER ? eider__worker_start(p) : 0;
+	if (who.sleeper)
+		eider__futex_wake(who.sleeper, 1);
+	return who.newcomer ? eider__worker_start(p) : 0;
 }
 
 /* All that is queued, linked by the futures' links, oldest first. */
@@ -124,22 +128,27 @@ static void fail_without_workers(struct eider_pool *p, int err)
 }
 
 /* Q1, and whom it does not need. */
-static enum eider__summons summon_for_locked(struct eider_pool *p,
-					     struct eider_lane *lane)
+static struct eider__summons summon_for_locked(struct eider_pool *p,
+					       struct eider_lane *lane)
 {
-	if (p->polling || (lane && eider__guard_stand_locked(lane)))
-		return EIDER__SUMMON_NOBODY;
+	bool guarded = lane && eider__guard_stand_locked(lane);
+
+	if (p->polling || (guarded && p->idle < p->workers))
+		return (struct eider__summons){ NULL, false };
 	return eider__pool_summon_locked(p);
 }
 
 static int add_locked(struct eider_pool *p, struct eider__fifo *batch,
-		      struct eider_lane *lane, enum eider__summons *who)
+		      struct eider_lane *lane, struct eider__summons *who)
 {
+	unsigned int count = batch->count;
+
 	if (p->state == EIDER__POOL_CLOSED)
 		return -ECANCELED;
-	eider__store_relaxed(&p->queued, p->queued + batch->count);
 	p->drained = false;
 	eider__backlog_append(&p->backlog, batch);
+	/* Last: who polls for it comes for the lock. */
+	eider__store_relaxed(&p->queued, p->queued + count);
 	*who = summon_for_locked(p, lane);
 	return 0;
 }
@@ -147,7 +156,7 @@ static int add_locked(struct eider_pool *p, struct eider__fifo *batch,
 int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch,
 		    struct eider_lane *lane)
 {
-	enum eider__summons who = EIDER__SUMMON_NOBODY;
+	struct eider__summons who = { NULL, false };
 	int err, failed;
 
 	eider__lock_take(&p->lock);
@@ -185,7 +194,7 @@ void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
 		       struct eider__running *running)
 {
 	struct eider_link *l, *next;
-	enum eider__summons who = EIDER__SUMMON_NOBODY;
+	struct eider__summons who = { NULL, false };
 	unsigned int left;
 
 	eider__lock_take(&p->lock);
@@ -206,6 +215,7 @@ struct eider_link *eider__pool_set_state(struct eider_pool *p,
 					 enum eider__pool_state state)
 {
 	struct eider_link *jobs = NULL;
+	struct eider_node *last;
 
 	eider__lock_take(&p->lock);
 	if (state > p->state)
@@ -221,7 +231,8 @@ struct eider_link *eider__pool_set_state(struct eider_pool *p,
 				jobs = &stolen[n]->future._link;
 			}
 	}
-	eider__cond_wake_all(&p->work);
+	while ((last = eider__node_first(&p->sleepers)))
+		eider__futex_wake(eider__worker_call_locked(last), 1);
 	eider__lock_give(&p->lock);
 	return jobs;
 }
@@ -229,7 +240,7 @@ struct eider_link *eider__pool_set_state(struct eider_pool *p,
 int eider__pool_start_worker(struct eider_pool *p)
 {
 	eider__lock_take(&p->lock);
-	p->workers++;
+	eider__store_relaxed(&p->workers, p->workers + 1);
 	eider__lock_give(&p->lock);
 	return eider__worker_start(p);
 }

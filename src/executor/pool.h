@@ -48,14 +48,13 @@ struct eider_pool {
 	unsigned int serial;		/* numbers the names of workers */
 	uint32_t brisk;			/* short jobs in a row: see guard.c */
 
-	/* Under lock; queued, idle, state and takes may be read by any, atomic. */
+	/* Under lock; queued, workers, idle, takes and state are atomic, for all. */
 	struct eider__lock lock __attribute__((aligned(64)));
-	struct eider__cond work;
 	struct eider__backlog backlog;
 	unsigned int queued;		/* in backlog */
 	unsigned int workers;		/* started and not ended */
-	unsigned int idle;		/* asleep, waiting for work */
-	unsigned int wakes;		/* signals sent, sleepers not yet up */
+	unsigned int idle;		/* asleep, and nobody called them */
+	struct eider_node sleepers;	/* these, the last to fall asleep first */
 	uint32_t takes;			/* how often a worker has taken jobs */
 	unsigned int guards;		/* lanes whose loops look after it: guard.c */
 	bool polling;			/* one of the workers is, and will look again */
@@ -113,14 +112,13 @@ void eider__pool_put_back_locked(struct eider_pool *p, struct eider_job *job);
  * For worker.c: there is work that nobody has begun. Says who is to come for it, and
  * the caller calls that one when it has let go of the lock.
  */
-enum eider__summons {
-	EIDER__SUMMON_NOBODY,
-	EIDER__SUMMON_SLEEPER,
-	EIDER__SUMMON_NEWCOMER,
+struct eider__summons {
+	uint32_t *sleeper;		/* the word that one sleeps on, or NULL */
+	bool newcomer;			/* one is to be started */
 };
 
-enum eider__summons eider__pool_summon_locked(struct eider_pool *p);
+struct eider__summons eider__pool_summon_locked(struct eider_pool *p);
 /* 0, or -errno: a worker could not be started. */
-int eider__pool_call(struct eider_pool *p, enum eider__summons who);
+int eider__pool_call(struct eider_pool *p, struct eider__summons who);
 
 #endif

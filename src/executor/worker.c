@@ -23,7 +23,7 @@
 #include "guard.h"
 
 enum {
-	AHEAD = 8,		/* jobs whose memory is asked for in advance */
+	AHEAD = 16,		/* jobs whose memory is asked for in advance */
 	TRAY_FROM = 4,		/* jobs in hand, from which on a tray pays */
 };
 
@@ -232,7 +232,7 @@ free_worker:
 	eider__free(w);
 uncount:
 	eider__lock_take(&p->lock);
-	p->workers--;
+	eider__store_relaxed(&p->workers, p->workers - 1);
 	eider__lock_give(&p->lock);
 	return err;
 }

@@ -20,6 +20,8 @@ struct eider__worker {
 
 	/* Under the pool's lock. */
 	struct eider_node node;
+	struct eider_node asleep;	/* in the pool's sleepers */
+	uint32_t called;		/* from there; it sleeps on this word */
 
 	/* Its own, loads by any thread, atomic. */
 	bool busy;			/* has a job; set under the pool's lock */
@@ -56,6 +58,8 @@ int eider__worker_start(struct eider_pool *p);
  * stop hook.
  */
 unsigned int eider__worker_take(struct eider__worker *me);
+/* Under the pool's lock: call that sleeper. The word to wake, with or without it. */
+uint32_t *eider__worker_call_locked(struct eider_node *asleep);
 /* Under the pool's lock: it is counted no more. */
 void eider__worker_retire_locked(struct eider__worker *me);
 

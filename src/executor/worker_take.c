@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 
+#include "base/sys.h"
 #include "executor.h"
 #include "guard.h"
 #include "worker.h"
@@ -57,6 +58,15 @@ bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job)
 	return false;
 }
 
+/*
+ * Jobs are short, a loop looks after them, and somebody else is awake: one worker does
+ * better without the help of a second. What that one has is left to it.
+ */
+static bool is_spare(const struct eider_pool *p)
+{
+	return eider__guard_is_there_locked(p) && p->workers - p->idle > 1;
+}
+
 /* One, and its share of the rest, into its batch. How many. */
 static unsigned int take_locked(struct eider__worker *me)
 {
@@ -65,12 +75,13 @@ static unsigned int take_locked(struct eider__worker *me)
 	unsigned int n = 0;
 
 	if (p->queued) {
-		n = (p->queued - 1) / p->threads_max + 1;
+		n = eider__guard_is_there_locked(p) ?
+			    p->queued : (p->queued - 1) / p->threads_max + 1;
 		n = eider__pool_take_locked(p, jobs,
 				n < EIDER__BATCH_MAX ? n : EIDER__BATCH_MAX);
 		me->leaves = n > 1 || p->queued;
 	}
-	if (!n) {
+	if (!n && !is_spare(p)) {
 		n = eider__worker_steal_locked(p, me, jobs);
 		me->leaves = n > 1 || (n && eider__worker_has_more_locked(p, me));
 	}
@@ -80,19 +91,36 @@ static unsigned int take_locked(struct eider__worker *me)
 	return n;
 }
 
-/* Sleep until there may be work. False if it took too long. */
+uint32_t *eider__worker_call_locked(struct eider_node *asleep)
+{
+	struct eider__worker *w = eider__container(asleep, struct eider__worker,
+						   asleep);
+
+	eider__node_remove(asleep);
+	eider__store_relaxed(&w->pool->idle, w->pool->idle - 1);
+	eider__store_relaxed(&w->called, 1);
+	return &w->called;
+}
+
+/* Sleep until somebody calls. False if it took too long. */
 static bool sleep_locked(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
 	int64_t deadline = p->single ? EIDER_NEVER : eider_after(p->keepalive_ns);
-	bool woken;
+	bool in_time = true;
 
+	eider__store_relaxed(&me->called, 0);
+	eider__node_prepend(&p->sleepers, &me->asleep);
 	eider__store_relaxed(&p->idle, p->idle + 1);
-	woken = eider__cond_wait(&p->work, &p->lock, deadline);
+	eider__lock_give(&p->lock);
+	while (in_time && !eider__load_relaxed(&me->called))
+		in_time = eider__futex_wait(&me->called, 0, deadline);
+	eider__lock_take(&p->lock);
+	if (eider__load_relaxed(&me->called))
+		return true;
+	eider__node_remove(&me->asleep);
 	eider__store_relaxed(&p->idle, p->idle - 1);
-	if (p->wakes)
-		p->wakes--;
-	return woken;
+	return false;
 }
 
 /*
@@ -124,7 +152,7 @@ static void poll_for_jobs(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
 
-	if (!me->patience.max_ns || p->polling ||
+	if (!me->patience.max_ns || p->polling || is_spare(p) ||
 	    (p->single && !eider__load_relaxed(&p->context)))
 		return;
 	p->polling = true;
@@ -156,7 +184,7 @@ static unsigned int wait_for_jobs_locked(struct eider__worker *me)
 
 void eider__worker_retire_locked(struct eider__worker *me)
 {
-	me->pool->workers--;
+	eider__store_relaxed(&me->pool->workers, me->pool->workers - 1);
 	eider__node_remove(&me->node);
 	eider__tally_add_worker(&me->pool->past, me);
 }
@@ -164,7 +192,7 @@ void eider__worker_retire_locked(struct eider__worker *me)
 unsigned int eider__worker_take(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
-	enum eider__summons who = EIDER__SUMMON_NOBODY;
+	struct eider__summons who = { NULL, false };
 	unsigned int n;
 
 	eider__lock_take(&p->lock);

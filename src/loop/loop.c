@@ -43,7 +43,7 @@
 #include "op.h"
 
 enum {
-	AHEAD = 16,		/* items whose memory is asked for in advance */
+	AHEAD = 32,		/* items whose memory is asked for in advance */
 };
 
 struct eider_executor *eider_loop_executor(struct eider_loop *loop)
@@ -208,6 +208,13 @@ FLAT void run_list(struct eider_loop *loop)
 	}
 }
 
+/* What the thread has written: 64 bytes, which seldom begin with a cache line. */
+static inline void ask_for(const struct eider_link *arrived)
+{
+	eider__prefetch_write(arrived);
+	eider__prefetch_write((const char *)arrived + 63);
+}
+
 /* Their memory is on another CPU: ask for it well before. */
 FLAT void run_arrived(struct eider_loop *loop)
 {
@@ -215,10 +222,10 @@ FLAT void run_arrived(struct eider_loop *loop)
 
 	loop->arrived_count = 0;
 	for (unsigned int i = 0; i < n && i < AHEAD; i++)
-		eider__prefetch_write(loop->arrived[i]);
+		ask_for(loop->arrived[i]);
 	for (unsigned int i = 0; i < n; i++) {
 		if (i + AHEAD < n)
-			eider__prefetch_write(loop->arrived[i + AHEAD]);
+			ask_for(loop->arrived[i + AHEAD]);
 		loop->next_up = i + 1 < n ? loop->arrived[i + 1] : NULL;
 		eider__watched_next(&loop->watched);
 		loop->arrived[i]->_kind->run(loop->arrived[i]);
