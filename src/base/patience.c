@@ -29,8 +29,29 @@ void eider__patience_init(struct eider__patience *p, int64_t max_ns)
 		p->max_ns = max_ns;
 }
 
-/* Threads of this process that poll now: a count alone, nothing is ordered by it. */
-static unsigned int polling;
+/* Counts alone: nothing is ordered by them. */
+static unsigned int awake, polling;
+
+void eider__patience_awake(void)
+{
+	eider__add_relaxed(&awake, 1);
+}
+
+void eider__patience_asleep(void)
+{
+	eider__add_relaxed(&awake, -1u);
+}
+
+void eider__patience_forget(void)
+{
+	eider__store_relaxed(&awake, 0);
+	eider__store_relaxed(&polling, 0);
+}
+
+bool eider__patience_is_crowded(const struct eider__patience *p)
+{
+	return p->cpus && eider__load_relaxed(&awake) > p->cpus;
+}
 
 enum outcome {
 	CAME,

@@ -26,6 +26,18 @@ struct eider__patience {
 	uint8_t misses;			/* in a row, 8 at most */
 };
 
+/*
+ * Threads of ours that are up. Said by each when it is started, and around its sleep:
+ * one that is inside a job counts.
+ */
+void eider__patience_awake(void);
+void eider__patience_asleep(void);
+/* None, in a forked child. */
+void eider__patience_forget(void);
+
+/* Are more of them up than there are CPUs? Not where polling is switched off. */
+bool eider__patience_is_crowded(const struct eider__patience *p);
+
 /* @max_ns, none if it is less than 0, or if this thread may run on one CPU only. */
 void eider__patience_init(struct eider__patience *p, int64_t max_ns);
 

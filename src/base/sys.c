@@ -199,6 +199,13 @@ void eider__thread_set_slice(int64_t ns)
 	has_slice = ns > 0;
 }
 
+void eider__thread_set_modest(void)
+{
+	struct sched_param none = { 0 };
+
+	(void)sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
+}
+
 int eider__eventfd(void)
 {
 	int fd;

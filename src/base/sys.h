@@ -52,6 +52,13 @@ void eider__thread_set_slice(int64_t ns);
 /* Was it asked so? Threads that this one starts inherit it. 0 ends it. */
 bool eider__thread_has_slice(void);
 
+/*
+ * Ask that this thread, when it is woken, not take the CPU from who runs there, such as
+ * the one that woke it (SCHED_BATCH); threads that it starts are not like that. A
+ * refusal does no harm.
+ */
+void eider__thread_set_modest(void);
+
 int eider__eventfd(void);
 void eider__close(int fd);
 /* Add one to an eventfd. */

@@ -35,6 +35,7 @@
 #include "guard.h"
 #include "options.h"
 #include "pool.h"
+#include "rest.h"
 #include "thread.h"
 #include "txn_pool.h"
 #include "worker.h"
@@ -100,7 +101,8 @@ static int watch(struct eider_loop *loop)
 	snprintf(w->thread, sizeof(w->thread), "loop-%u", loop->counts.number);
 	loop->on_busy = tell_watchdog;
 	loop->look = eider__guards_look;
-	loop->rest = eider__guards_rest;
+	loop->is_nap = eider__rest_is_nap;
+	loop->rest_until = eider__rest_until;
 	return eider__watchdog_add(&loop->executor->watchdog, w);
 }
 

@@ -19,7 +19,6 @@ enum {
 struct eider__batch {
 	/* Constant after init. */
 	struct eider__lock *lock;	/* the pool's */
-	bool lopsided;			/* there are asymmetric barriers */
 
 	/* Any thread, atomic. NULL: gone. */
 	struct eider_job *jobs[EIDER__BATCH_MAX];
@@ -32,13 +31,12 @@ struct eider__batch {
 
 	/* Under the lock, and the worker's to read. */
 	unsigned int count;
+	bool lopsided;			/* raids pay, claims do not */
 };
 
-static inline void eider__batch_init(struct eider__batch *b, struct eider__lock *lock,
-				     bool lopsided)
+static inline void eider__batch_init(struct eider__batch *b, struct eider__lock *lock)
 {
 	b->lock = lock;
-	b->lopsided = lopsided;
 }
 
 struct eider_job *eider__batch_claim_slowly(struct eider__batch *b, unsigned int i);
@@ -79,8 +77,12 @@ static inline void eider__batch_prefetch(const struct eider__batch *b, unsigned 
 /* Under the lock: how many it has not begun, about. */
 unsigned int eider__batch_left(const struct eider__batch *b);
 
-/* Under the lock: the worker has @count new ones in jobs. */
-void eider__batch_fill_locked(struct eider__batch *b, unsigned int count);
+/*
+ * Under the lock: the worker has @count new ones in jobs. @lopsided if there are
+ * asymmetric barriers, and the jobs are expected to be short.
+ */
+void eider__batch_fill_locked(struct eider__batch *b, unsigned int count,
+			      bool lopsided);
 
 /*
  * Under the lock: take what the worker has not begun, the last ones, up to half of them

@@ -48,9 +48,14 @@ void eider__guard_note(struct eider_pool *p, int64_t run_ns)
 		eider__store_relaxed(&p->brisk, brisk + 1);
 }
 
+bool eider__guard_is_brisk(const struct eider_pool *p)
+{
+	return eider__load_relaxed(&p->brisk) == SAMPLES;
+}
+
 bool eider__guard_is_there_locked(const struct eider_pool *p)
 {
-	return p->guards && eider__load_relaxed(&p->brisk) == SAMPLES;
+	return p->guards && eider__guard_is_brisk(p);
 }
 
 bool eider__guard_stand_locked(struct eider_lane *lane)
@@ -58,7 +63,7 @@ bool eider__guard_stand_locked(struct eider_lane *lane)
 	struct eider_pool *p = lane->pool;
 	struct eider_loop *loop = lane->loop;
 
-	if (eider__load_relaxed(&p->brisk) != SAMPLES || p->single || loop->polled)
+	if (!eider__guard_is_brisk(p) || p->single || loop->polled)
 		return false;
 	if (!lane->guards) {
 		lane->guards = true;

@@ -9,6 +9,9 @@
 /* [worker] A sampled job took so long. */
 void eider__guard_note(struct eider_pool *p, int64_t run_ns);
 
+/* [any] Have its last sampled jobs been short? */
+bool eider__guard_is_brisk(const struct eider_pool *p);
+
 /* Under the pool's lock: need nobody be summoned, as a loop looks after it? */
 bool eider__guard_is_there_locked(const struct eider_pool *p);
 

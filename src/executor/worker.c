@@ -127,8 +127,11 @@ static void run_batch(struct eider__worker *me, unsigned int n)
 		job = eider__batch_claim(b, i);
 		if (!job)
 			continue;
-		if (!i && n >= TRAY_FROM)
+		if (!i && b->lopsided && n >= TRAY_FROM)
 			eider__poster_begin(&me->poster, &job->future._loop->inbox);
+		/* Half way there is time to get more before it runs out. */
+		me->poster.is_patient = (i + 1 < n && i != n / 2) ||
+					eider__load_relaxed(&me->pool->queued);
 		run(me, job, i + 1 == n);
 	}
 	eider__poster_end(&me->poster);
@@ -164,11 +167,15 @@ static void *work(void *arg)
 
 	if (me->inherits_slice)		/* which is for loops */
 		eider__thread_set_slice(0);
+	/* Its loop has more to hand out, to it and to others, and then sleeps. */
+	if (p->single)
+		eider__thread_set_modest();
 	eider__worker_here = me;
 	eider__poster_here = &me->poster;
 	eider__thread_set_name(me->watched.thread);
 	if (!p->single)
 		me->poster.tray = eider__trays_lend(&executor->trays);
+	eider__patience_awake();
 	eider__patience_init(&me->patience, executor->options.poll_ns);
 	if (hooks)
 		me->start_error = hooks->start(p);
@@ -181,6 +188,7 @@ static void *work(void *arg)
 	eider__poster_release(&me->poster);
 	eider__worker_here = NULL;
 	eider__poster_here = NULL;
+	eider__patience_asleep();
 	if (p->single) {
 		eider__lock_take(&p->lock);
 		eider__worker_retire_locked(me);
@@ -203,7 +211,7 @@ int eider__worker_start(struct eider_pool *p)
 	w->pool = p;
 	w->inherits_slice = eider__thread_has_slice();
 	w->watched.queued = &p->queued;
-	eider__batch_init(&w->batch, &p->lock, executor->trays.works);
+	eider__batch_init(&w->batch, &p->lock);
 	w->watched.held = (void *const *)w->batch.jobs;
 	w->watched.held_max = EIDER__BATCH_MAX;
 	w->watched.name_of = eider_atomic_name;

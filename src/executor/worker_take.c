@@ -85,7 +85,8 @@ static unsigned int take_locked(struct eider__worker *me)
 		n = eider__worker_steal_locked(p, me, jobs);
 		me->leaves = n > 1 || (n && eider__worker_has_more_locked(p, me));
 	}
-	eider__batch_fill_locked(&me->batch, n);
+	eider__batch_fill_locked(&me->batch, n, me->poster.tray &&
+				 eider__guard_is_brisk(p));
 	if (n)
 		eider__store_relaxed(&p->takes, p->takes + 1);
 	return n;
@@ -113,8 +114,10 @@ static bool sleep_locked(struct eider__worker *me)
 	eider__node_prepend(&p->sleepers, &me->asleep);
 	eider__store_relaxed(&p->idle, p->idle + 1);
 	eider__lock_give(&p->lock);
+	eider__patience_asleep();
 	while (in_time && !eider__load_relaxed(&me->called))
 		in_time = eider__futex_wait(&me->called, 0, deadline);
+	eider__patience_awake();
 	eider__lock_take(&p->lock);
 	if (eider__load_relaxed(&me->called))
 		return true;

@@ -41,6 +41,7 @@ struct eider__poster {
 	/* The poster's thread only. */
 	struct eider__ring ring;
 	struct eider__tray *tray;	/* or NULL */
+	bool is_patient;		/* more will come soon: no ring for a nap */
 	unsigned int carries_for;	/* the number of a loop, while it is in use */
 
 	/* Any thread, atomic: whose inbox this thread has in hand, see inbox.c. */

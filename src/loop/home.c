@@ -17,6 +17,7 @@ static unsigned int generation;
 static void in_child(void)
 {
 	eider__loop_here = NULL;
+	eider__patience_forget();
 	generation++;
 }
 

@@ -32,6 +32,10 @@
  * times as many a second, and a message that fails loses nothing. The plain form is
  * here too ("each"), to compare with.
  *
+ * A loop may also nap: then its state is a third one, for which a poster that is
+ * patient does not ring. The loop wakes by itself soon, so nothing is lost by it; P2 to
+ * P4 are the same for all others.
+ *
  * Invariants
  *
  *  W1  An item pushed before L1 is taken before the loop waits.
@@ -75,6 +79,7 @@
 enum {
 	AWAKE,
 	SLEEPING,
+	NAPPING,		/* for a moment: see executor/rest.c */
 };
 
 #define CLOSED (UINT64_C(1) << 63)	/* of tail */
@@ -125,8 +130,11 @@ static void ring_until_heard(struct eider__inbox *in, struct eider__poster *p,
 /* P2 to P4. */
 static void wake_if_asleep(struct eider__inbox *in, struct eider__poster *p)
 {
-	if (eider__load_full(&in->state) == SLEEPING &&
-	    eider__swap_full(&in->state, AWAKE) == SLEEPING)
+	uint32_t state = eider__load_full(&in->state);
+
+	if (state == AWAKE || (state == NAPPING && p->is_patient))
+		return;
+	if (eider__swap_full(&in->state, AWAKE) != AWAKE)
 		ring_until_heard(in, p, EIDER__TAG_BELL);
 }
 
@@ -291,9 +299,9 @@ static bool trays_have_nothing(struct eider__inbox *in)
 	return !eider__trays_have(in->trays, in->number);
 }
 
-bool eider__inbox_sleep(struct eider__inbox *in)
+bool eider__inbox_sleep(struct eider__inbox *in, bool naps)
 {
-	eider__store_full(&in->state, SLEEPING);	/* L1 */
+	eider__store_full(&in->state, naps ? NAPPING : SLEEPING);	/* L1 */
 	return trays_have_nothing(in) &&
 	       eider__load_full(&in->tail) == in->taken &&
 	       !eider__load_full(&in->head);		/* L2 */

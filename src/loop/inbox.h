@@ -119,8 +119,11 @@ static inline bool eider__inbox_is_empty(const struct eider__inbox *in)
 	       !(in->number && eider__trays_have(in->trays, in->number));
 }
 
-/* [loop] Announce sleep. True if the loop may sleep: nothing is there. */
-bool eider__inbox_sleep(struct eider__inbox *in);
+/*
+ * [loop] Announce sleep; or a nap, for which a patient poster does not ring. True if
+ * the loop may sleep: nothing is there.
+ */
+bool eider__inbox_sleep(struct eider__inbox *in, bool naps);
 /* [loop] The end of that. */
 void eider__inbox_awake(struct eider__inbox *in);
 

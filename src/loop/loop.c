@@ -72,6 +72,7 @@ int eider__loop_init(struct eider_loop *loop, const struct eider_options *o,
 	if (o->slice_ns)
 		eider__thread_set_slice(o->slice_ns);
 	eider__patience_init(&loop->patience, o->poll_ns);
+	eider__patience_awake();
 	loop->accepts_many = eider__has(use, EIDER_FEATURE_MULTISHOT_ACCEPT);
 	/* Else results come while nobody looks, and nobody can end it in time. */
 	if (!loop->ring.defers)
@@ -91,6 +92,7 @@ release_ring:
 
 void eider__loop_release(struct eider_loop *loop)
 {
+	eider__patience_asleep();
 	eider__poster_release(&loop->poster);
 	eider__inbox_release(&loop->inbox);
 	eider__ring_release(&loop->ring);
@@ -278,7 +280,7 @@ static bool poll_for_results(struct eider_loop *loop)
 }
 
 /* Sleep, if nothing came meanwhile. */
-static int sleep_until(struct eider_loop *loop, int64_t deadline)
+static int sleep_until(struct eider_loop *loop, int64_t deadline, bool naps)
 {
 	struct eider_timer *t = eider__heap_first(&loop->timers);
 	int err = eider__bell_arm(&loop->inbox.bell, &loop->ring);
@@ -287,17 +289,20 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline)
 		return eider__ring_submit(&loop->ring);
 	if (t && t->_deadline < deadline)
 		deadline = t->_deadline;
-	if (loop->guards) {
-		int64_t look_at = loop->rest(loop);
+	if (loop->jobs) {
+		int64_t until = loop->rest_until(loop, naps);
 
-		deadline = look_at < deadline ? look_at : deadline;
+		deadline = until < deadline ? until : deadline;
 	}
 	if (loop->shots.is_held)	/* no memory: look again soon */
 		deadline = eider_after(1000000);
 	/* stop pairs with eider_loop_stop(), as head and state do: see inbox.c. */
-	if (eider__inbox_sleep(&loop->inbox) && !eider__load_full(&loop->stop)) {
+	if (eider__inbox_sleep(&loop->inbox, naps) &&
+	    !eider__load_full(&loop->stop)) {
 		eider__count(&loop->counts.sleeps, 1);
+		eider__patience_asleep();
 		err = eider__ring_wait(&loop->ring, deadline);
+		eider__patience_awake();
 	}
 	eider__inbox_awake(&loop->inbox);
 	return err;
@@ -305,8 +310,10 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline)
 
 static int enter(struct eider_loop *loop, int64_t deadline)
 {
-	if (!loop->ready.first && deadline > 0 && !poll_for_results(loop))
-		return sleep_until(loop, deadline);
+	bool naps = loop->jobs && !loop->ready.first && loop->is_nap(loop);
+
+	if (!loop->ready.first && deadline > 0 && (naps || !poll_for_results(loop)))
+		return sleep_until(loop, deadline, naps);
 	return eider__ring_has_work(&loop->ring) ?
 		       eider__ring_submit(&loop->ring) : 0;
 }

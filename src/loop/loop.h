@@ -34,7 +34,9 @@ struct eider_loop {
 	void (*resume)(void *fiber);
 	void (*on_busy)(struct eider_loop *);	/* about to run something */
 	void (*look)(struct eider_loop *);	/* once a turn, while guards */
-	int64_t (*rest)(struct eider_loop *);	/* before it sleeps: until when */
+	/* With jobs: see executor/rest.h. */
+	bool (*is_nap)(const struct eider_loop *);
+	int64_t (*rest_until)(struct eider_loop *, bool naps);
 	unsigned int generation;	/* see eider__fork_generation() */
 	bool accepts_many;		/* feature multishot_accept */
 

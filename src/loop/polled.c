@@ -97,7 +97,7 @@ static int leave_asleep(struct eider_loop *loop)
 		err = set_timeout(loop, t->_deadline);
 	if (!err)
 		err = eider__ring_submit(&loop->ring);
-	if (!err && (!eider__inbox_sleep(&loop->inbox) || loop->ready.first))
+	if (!err && (!eider__inbox_sleep(&loop->inbox, false) || loop->ready.first))
 		err = nudge(&loop->ring);
 	return err;
 }
