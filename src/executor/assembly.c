@@ -101,6 +101,7 @@ static int watch(struct eider_loop *loop)
 	snprintf(w->thread, sizeof(w->thread), "loop-%u", loop->counts.number);
 	loop->on_busy = tell_watchdog;
 	loop->look = eider__guards_look;
+	loop->relieve = eider__guards_step_down;
 	loop->is_nap = eider__rest_is_nap;
 	loop->rest_until = eider__rest_until;
 	return eider__watchdog_add(&loop->executor->watchdog, w);

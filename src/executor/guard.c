@@ -8,19 +8,25 @@
  * jobs took less than SHORT_NS each, a loop that hands over jobs sees to it that one
  * worker is awake, and summons no other. It stands guard instead:
  *
- *	- each turn, and before it sleeps, it looks whether workers have taken jobs
- *	  since it looked last. Sleep is cut so that it can look in time
- *	- nobody came for LOOK_NS, and there is work that was not begun: something is
- *	  not brisk any more. It steps down, and summons as Q1 says
- *	- none of its own jobs is out, and it goes to sleep: it steps down too
+ *	- each turn, and before it sleeps, it looks whether there is work not begun
+ *	  where nothing has moved for LOOK_NS: in the queue, of which nobody took
+ *	  any, or behind a job that is still the same. (That others take from the
+ *	  queue says nothing of what is behind a slow one.) Sleep is cut so that it
+ *	  can look in time
+ *	- there is: something is not brisk any more. It steps down, and summons as Q1
+ *	  says
+ *	- there is none left, or none of its own jobs is out and it goes to sleep: it
+ *	  steps down too
+ *	- eider_loop_run() or _turn() returns: who knows when it turns again
  *
- * A job may so wait behind a slow one, with idle workers, for about LOOK_NS: no longer
- * than it takes to wake them; or, if the loop itself is held up by what it runs, until
- * that ends. Only the first slow one can do that; it ends the pool's being brisk for as
- * long as it takes to see so many short ones again.
+ * A job may so wait behind a slow one, with idle workers, for about twice LOOK_NS: not
+ * much longer than it takes to wake them; or until the guard's callback returns, if
+ * that computes. Only the first slow one can do that; it ends the pool's being brisk
+ * for as long as it takes to see so many short ones again.
  *
- * Invariant	G1  while guards > 0, each of those loops turns, or sleeps no longer
- *		    than LOOK_NS. Else Q1 holds without exception.
+ * Invariant	G1  while guards > 0, each of those loops turns, looks while it does, or
+ *		    sleeps or polls no longer than LOOK_NS. Else Q1 holds without
+ *		    exception.
  *
  * Ownership	lane->guards and loop->guards are the home thread's; pool->guards counts
  *		lanes, under the pool's lock.
@@ -58,19 +64,50 @@ bool eider__guard_is_there_locked(const struct eider_pool *p)
 	return p->guards && eider__guard_is_brisk(p);
 }
 
+/* Look: is there work that was not begun, where nothing moved since the last look? */
+static bool is_stuck_locked(struct eider_pool *p, int64_t now)
+{
+	bool stuck = p->queued && p->takes == p->seen_takes;
+
+	p->seen_takes = p->takes;
+	eider__store_relaxed(&p->looked_at, now);
+	eider__node_each(node, &p->all) {
+		struct eider__worker *w =
+			eider__container(node, struct eider__worker, node);
+		uint64_t beat = eider__load_relaxed(&w->watched.beat);
+
+		if (beat == w->seen_beat && eider__batch_left(&w->batch))
+			stuck = true;
+		w->seen_beat = beat;
+	}
+	return stuck;
+}
+
+static bool is_due(const struct eider_pool *p, int64_t now)
+{
+	return now - eider__load_relaxed(&p->looked_at) >= LOOK_NS;
+}
+
 bool eider__guard_stand_locked(struct eider_lane *lane)
 {
 	struct eider_pool *p = lane->pool;
 	struct eider_loop *loop = lane->loop;
+	int64_t now;
 
-	if (!eider__guard_is_brisk(p) || p->single || loop->polled)
+	if (!eider__guard_is_brisk(p) || p->single || loop->polled ||
+	    loop->patience.max_ns > LOOK_NS)
 		return false;
+	now = eider_now();
+	if (p->guards && is_due(p, now) && is_stuck_locked(p, now)) {
+		eider__store_relaxed(&p->brisk, 0);
+		return false;
+	}
+	if (!p->guards)
+		(void)is_stuck_locked(p, now);
 	if (!lane->guards) {
 		lane->guards = true;
 		loop->guards++;
 		p->guards++;
-		lane->seen_takes = p->takes;
-		lane->seen_at = eider_loop_now(loop);
 	}
 	return true;
 }
@@ -87,21 +124,24 @@ static void step_down(struct eider_lane *lane)
 	if (p->queued || eider__worker_has_more_locked(p, NULL))
 		who = eider__pool_summon_locked(p);
 	eider__lock_give(&p->lock);
-	(void)eider__pool_call(p, who);		/* there is one who does the work */
+	eider__pool_call_from_outside(p, who);
 }
 
 static void look_at(struct eider_lane *lane, int64_t now)
 {
 	struct eider_pool *p = lane->pool;
-	uint32_t takes = eider__load_relaxed(&p->takes);
+	bool stuck, there_is_more;
 
-	if (takes != lane->seen_takes) {
-		lane->seen_takes = takes;
-		lane->seen_at = now;
-	} else if (now - lane->seen_at >= LOOK_NS) {
+	if (!is_due(p, now))
+		return;
+	eider__lock_take(&p->lock);
+	stuck = is_stuck_locked(p, now);
+	there_is_more = p->queued || eider__worker_has_more_locked(p, NULL);
+	eider__lock_give(&p->lock);
+	if (stuck)
 		eider__store_relaxed(&p->brisk, 0);
+	if (stuck || !there_is_more)
 		step_down(lane);
-	}
 }
 
 /* The lanes of @loop that guard, from @lane on; NULL if there is no more. */
@@ -117,7 +157,7 @@ static struct eider_lane *next_guard(struct eider_loop *loop, struct eider_lane 
 void eider__guards_look(struct eider_loop *loop)
 {
 	struct eider_lane *lane = loop->lanes->of - 1;
-	int64_t now = eider_loop_now(loop);
+	int64_t now = eider_now();
 
 	while (loop->guards && (lane = next_guard(loop, lane + 1)))
 		look_at(lane, now);
@@ -126,13 +166,14 @@ void eider__guards_look(struct eider_loop *loop)
 int64_t eider__guards_rest(struct eider_loop *loop)
 {
 	struct eider_lane *lane = loop->lanes->of - 1;
-	int64_t deadline = EIDER_NEVER;
+	int64_t deadline = EIDER_NEVER, due;
 
 	while (loop->guards && (lane = next_guard(loop, lane + 1))) {
+		due = eider__load_relaxed(&lane->pool->looked_at) + LOOK_NS;
 		if (!lane->outstanding)
 			step_down(lane);
-		else if (lane->seen_at + LOOK_NS < deadline)
-			deadline = lane->seen_at + LOOK_NS;
+		else if (due < deadline)
+			deadline = due;
 	}
 	return deadline;
 }

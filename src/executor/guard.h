@@ -25,7 +25,7 @@ bool eider__guard_stand_locked(struct eider_lane *lane);
 void eider__guards_look(struct eider_loop *loop);
 /* [loop] About to sleep. Until when at most. */
 int64_t eider__guards_rest(struct eider_loop *loop);
-/* [loop] It is being freed. */
+/* [loop] It turns no more for now. */
 void eider__guards_step_down(struct eider_loop *loop);
 
 #endif

@@ -52,9 +52,7 @@ struct eider_lane {
 	bool handing;			/* handoff is linked */
 	struct eider__fifo batch;	/* jobs, by their future's link */
 	int64_t since;			/* when there were LANE_BATCH of them */
-	bool guards;			/* as guard.c says: */
-	uint32_t seen_takes;		/* what it saw last, and when that was new */
-	int64_t seen_at;
+	bool guards;			/* as guard.c says */
 	unsigned int outstanding;	/* accepted, not done; slots given count too */
 	struct eider_node turns;	/* fibers that wait for a slot */
 	struct eider_future *idle;	/* completed when outstanding becomes 0 */

@@ -12,8 +12,8 @@
  *  Q1  Whoever adds work, or takes some and leaves some, summons: wakes a sleeper,
  *      or if there is none starts a worker. One at a time; the one that comes does
  *      the same for the next, so nobody has to wake many. Not needed if a worker
- *      polls: it comes by itself. And left for a moment, while jobs are short, to
- *      a loop that promises to look again (guard.c).
+ *      polls: it comes by itself, in place of one. And left for a moment, while
+ *      jobs are short, to a loop that promises to look again (guard.c).
  *  Q2  What a worker has taken beyond the job it runs stays in its batch, where
  *      others can take from (batch.c).
  *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue and
@@ -127,14 +127,26 @@ static void fail_without_workers(struct eider_pool *p, int err)
 	eider__executor_return_jobs(p->executor, l, err);
 }
 
+void eider__pool_call_from_outside(struct eider_pool *p, struct eider__summons who)
+{
+	int err = eider__pool_call(p, who);
+
+	if (err < 0)
+		fail_without_workers(p, err);
+}
+
 /* Q1, and whom it does not need. */
 static struct eider__summons summon_for_locked(struct eider_pool *p,
 					       struct eider_lane *lane)
 {
-	bool guarded = lane && eider__guard_stand_locked(lane);
+	struct eider__summons nobody = { NULL, false };
 
-	if (p->polling || (guarded && p->idle < p->workers))
-		return (struct eider__summons){ NULL, false };
+	if (lane && eider__guard_stand_locked(lane) && p->idle < p->workers)
+		return nobody;
+	if (p->polling) {
+		p->polling = false;	/* one comes for one */
+		return nobody;
+	}
 	return eider__pool_summon_locked(p);
 }
 
@@ -157,14 +169,12 @@ int eider__pool_add(struct eider_pool *p, struct eider__fifo *batch,
 		    struct eider_lane *lane)
 {
 	struct eider__summons who = { NULL, false };
-	int err, failed;
+	int err;
 
 	eider__lock_take(&p->lock);
 	err = add_locked(p, batch, lane, &who);
 	eider__lock_give(&p->lock);
-	failed = eider__pool_call(p, who);
-	if (failed < 0)
-		fail_without_workers(p, failed);
+	eider__pool_call_from_outside(p, who);
 	return err;
 }
 
@@ -208,7 +218,7 @@ void eider__pool_leave(struct eider_pool *p, struct eider_loop *loop,
 	if (p->queued)
 		who = eider__pool_summon_locked(p);
 	eider__lock_give(&p->lock);
-	(void)eider__pool_call(p, who);	/* there is one, or it failed before */
+	eider__pool_call_from_outside(p, who);
 }
 
 struct eider_link *eider__pool_set_state(struct eider_pool *p,

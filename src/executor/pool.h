@@ -47,6 +47,7 @@ struct eider_pool {
 	uint64_t context;		/* what its jobs run in; single ones */
 	unsigned int serial;		/* numbers the names of workers */
 	uint32_t brisk;			/* short jobs in a row: see guard.c */
+	int64_t looked_at;		/* when a guard did; stored under lock */
 
 	/* Under lock; queued, workers, idle, takes and state are atomic, for all. */
 	struct eider__lock lock __attribute__((aligned(64)));
@@ -57,7 +58,8 @@ struct eider_pool {
 	struct eider_node sleepers;	/* these, the last to fall asleep first */
 	uint32_t takes;			/* how often a worker has taken jobs */
 	unsigned int guards;		/* lanes whose loops look after it: guard.c */
-	bool polling;			/* one of the workers is, and will look again */
+	uint32_t seen_takes;		/* at looked_at */
+	bool polling;			/* a worker does, and nobody counts on it yet */
 	enum eider__pool_state state;
 	bool drained;			/* hooks->drained() knows there is no work */
 	struct eider_node all;		/* workers */
@@ -120,5 +122,7 @@ struct eider__summons {
 struct eider__summons eider__pool_summon_locked(struct eider_pool *p);
 /* 0, or -errno: a worker could not be started. */
 int eider__pool_call(struct eider_pool *p, struct eider__summons who);
+/* The same for who is not a worker: if nobody is there now, the jobs fail. */
+void eider__pool_call_from_outside(struct eider_pool *p, struct eider__summons who);
 
 #endif

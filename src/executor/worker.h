@@ -22,6 +22,7 @@ struct eider__worker {
 	struct eider_node node;
 	struct eider_node asleep;	/* in the pool's sleepers */
 	uint32_t called;		/* from there; it sleeps on this word */
+	uint64_t seen_beat;		/* by a guard, when it looked last */
 
 	/* Its own, loads by any thread, atomic. */
 	bool busy;			/* has a job; set under the pool's lock */

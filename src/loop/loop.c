@@ -44,6 +44,7 @@
 
 enum {
 	AHEAD = 32,		/* items whose memory is asked for in advance */
+	LOOK_EVERY = 64,	/* items, while it stands guard */
 };
 
 struct eider_executor *eider_loop_executor(struct eider_loop *loop)
@@ -207,6 +208,8 @@ FLAT void run_list(struct eider_loop *loop)
 	while ((l = eider__fifo_pop(&loop->running))) {
 		eider__watched_next(&loop->watched);
 		l->_kind->run(l);
+		if (loop->guards && loop->running.count % LOOK_EVERY == 0)
+			loop->look(loop);
 	}
 }
 
@@ -231,6 +234,8 @@ FLAT void run_arrived(struct eider_loop *loop)
 		loop->next_up = i + 1 < n ? loop->arrived[i + 1] : NULL;
 		eider__watched_next(&loop->watched);
 		loop->arrived[i]->_kind->run(loop->arrived[i]);
+		if (loop->guards && i % LOOK_EVERY == 0)
+			loop->look(loop);
 	}
 	loop->next_up = NULL;
 }
@@ -289,13 +294,13 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline, bool naps)
 		return eider__ring_submit(&loop->ring);
 	if (t && t->_deadline < deadline)
 		deadline = t->_deadline;
+	if (loop->shots.is_held)	/* no memory: look again soon */
+		deadline = eider_after(1000000);
 	if (loop->jobs) {
 		int64_t until = loop->rest_until(loop, naps);
 
 		deadline = until < deadline ? until : deadline;
 	}
-	if (loop->shots.is_held)	/* no memory: look again soon */
-		deadline = eider_after(1000000);
 	/* stop pairs with eider_loop_stop(), as head and state do: see inbox.c. */
 	if (eider__inbox_sleep(&loop->inbox, naps) &&
 	    !eider__load_full(&loop->stop)) {
@@ -355,6 +360,7 @@ int eider_loop_turn(struct eider_loop *loop, int64_t deadline)
 	if (err < 0)
 		return err;
 	err = turn(loop, deadline);
+	loop->relieve(loop);
 	eider__store_relaxed(&loop->stop, 0);
 	if (!err && loop->polled)
 		err = eider__loop_leave_asleep(loop);
@@ -373,6 +379,7 @@ long eider_loop_run(struct eider_loop *loop)
 		deadline = EIDER_NEVER;
 	} while (!err && !eider__load_acquire(&loop->stop) &&
 		 (eider__loop_is_busy(loop) || !eider__inbox_is_empty(&loop->inbox)));
+	loop->relieve(loop);
 	eider__store_relaxed(&loop->stop, 0);
 	return err;
 }

@@ -161,11 +161,23 @@ bool eider__trays_are_in_use(const struct eider__trays *t)
 	return false;
 }
 
+static unsigned int all_hold(const struct eider__trays *t, unsigned int trays,
+			     unsigned int number)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < trays; i++)
+		n += eider__tray_holds(t->of[i], number);
+	return n;
+}
+
 unsigned int eider__trays_empty(struct eider__trays *t, unsigned int number,
 				struct eider_link **items, unsigned int n)
 {
-	unsigned int trays = eider__load_acquire(&t->count), taken = 0;
+	unsigned int trays = eider__load_acquire(&t->count), taken = 0, most = n;
 
+	if (all_hold(t, trays, number) > n)
+		most = (n + trays - 1) / trays;	/* of each: none is left out for ever */
 	for (unsigned int i = 0; i < trays && taken < n; i++) {
 		struct eider__tray *tray = t->of[i];
 		unsigned int here = eider__tray_holds(tray, number);
@@ -173,6 +185,8 @@ unsigned int eider__trays_empty(struct eider__trays *t, unsigned int number,
 
 		if (!here)
 			continue;
+		if (here > most)
+			here = most;
 		if (here > n - taken)
 			here = n - taken;
 		for (unsigned int k = 0; k < here; k++)
