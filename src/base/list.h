@@ -32,6 +32,18 @@ static inline void eider__fifo_push(struct eider__fifo *q, struct eider_link *l)
 	q->count++;
 }
 
+/* All of @more, which is not empty. */
+static inline void eider__fifo_append(struct eider__fifo *q,
+				      const struct eider__fifo *more)
+{
+	if (q->first)
+		q->last->_next = more->first;
+	else
+		q->first = more->first;
+	q->last = more->last;
+	q->count += more->count;
+}
+
 static inline struct eider_link *eider__fifo_pop(struct eider__fifo *q)
 {
 	struct eider_link *l = q->first;

@@ -27,10 +27,10 @@ void eider__loop_drop_ready(struct eider_loop *loop)
 
 void eider__loop_close_inbox(struct eider_loop *loop)
 {
-	struct eider_link *rest;
+	struct eider__fifo rest;
 
 	loop->arrived_count = eider__inbox_close(&loop->inbox, loop->arrived, &rest);
-	eider__loop_make_ready(loop, rest);
+	eider__loop_make_ready(loop, &rest);
 	eider__loop_drop_ready(loop);
 }
 

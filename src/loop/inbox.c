@@ -235,18 +235,19 @@ struct eider_link *eider__inbox_received(uint64_t user_data)
 	return link;
 }
 
-static struct eider_link *oldest_first(struct eider_link *l)
+static struct eider__fifo oldest_first(struct eider_link *l)
 {
-	struct eider_link *reversed = NULL;
+	struct eider__fifo q = { NULL, l, 0 };
 
 	while (l) {
 		struct eider_link *next = l->_next;
 
-		l->_next = reversed;
-		reversed = l;
+		l->_next = q.first;
+		q.first = l;
+		q.count++;
 		l = next;
 	}
-	return reversed;
+	return q;
 }
 
 /* Everything in the ring up to the first place that is not filled. How many. */
@@ -270,11 +271,11 @@ static unsigned int take_ring(struct eider__inbox *in, struct eider_link **items
 }
 
 unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **items,
-			       struct eider_link **ret_rest)
+			       struct eider__fifo *ret_rest)
 {
 	unsigned int n;
 
-	*ret_rest = NULL;
+	memset(ret_rest, 0, sizeof(*ret_rest));
 	/* A plain look first: what follows takes the line from the posters. */
 	if (eider__inbox_is_empty(in))
 		return 0;
@@ -342,7 +343,7 @@ void eider__inbox_wait_guests(struct eider__inbox *in)
 }
 
 unsigned int eider__inbox_close(struct eider__inbox *in, struct eider_link **items,
-				struct eider_link **ret_rest)
+				struct eider__fifo *ret_rest)
 {
 	uint64_t tail = eider__add_full(&in->tail, CLOSED);
 	unsigned int n = take_ring(in, items);

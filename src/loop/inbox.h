@@ -107,7 +107,7 @@ void eider__inbox_wake(struct eider__inbox *in);
  * list. Nothing of it is touched. Trays may have more.
  */
 unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **items,
-			       struct eider_link **ret_rest);
+			       struct eider__fifo *ret_rest);
 
 /* [loop] What came in a CQE of EIDER__TAG_POSTED. */
 struct eider_link *eider__inbox_received(uint64_t user_data);
@@ -144,6 +144,6 @@ void eider__inbox_wait_guests(struct eider__inbox *in);
 
 /* [loop] Deliver nothing from now on; everything posted before, as above. */
 unsigned int eider__inbox_close(struct eider__inbox *in, struct eider_link **items,
-				struct eider_link **ret_rest);
+				struct eider__fifo *ret_rest);
 
 #endif

@@ -140,22 +140,21 @@ static void reap_timers(struct eider_loop *loop)
 	}
 }
 
-void eider__loop_make_ready(struct eider_loop *loop, struct eider_link *list)
+void eider__loop_make_ready(struct eider_loop *loop, const struct eider__fifo *all)
 {
-	while (list) {
-		struct eider_link *next = list->_next;
-
-		eider__loop_ready(loop, list);
-		list = next;
-	}
+	if (!all->first)
+		return;
+	eider__fifo_append(&loop->ready, all);
+	if (loop->left)
+		eider__loop_nudge(loop);
 }
 
 void eider__loop_reap_inbox(struct eider_loop *loop)
 {
-	struct eider_link *rest;
+	struct eider__fifo rest;
 
 	loop->arrived_count = eider__inbox_take(&loop->inbox, loop->arrived, &rest);
-	eider__loop_make_ready(loop, rest);
+	eider__loop_make_ready(loop, &rest);
 }
 
 void eider__loop_reap_ring(struct eider_loop *loop)

@@ -148,7 +148,7 @@ void eider__loop_hand(struct eider_loop *loop);
 int eider__loop_leave_asleep(struct eider_loop *loop);
 
 /* [loop] The parts of reaping, which runs nothing. */
-void eider__loop_make_ready(struct eider_loop *loop, struct eider_link *list);
+void eider__loop_make_ready(struct eider_loop *loop, const struct eider__fifo *all);
 void eider__loop_reap_inbox(struct eider_loop *loop);
 void eider__loop_reap_ring(struct eider_loop *loop);
 
