@@ -79,6 +79,7 @@ void eider__lane_attend(struct eider_lane *lane)
 {
 	if (lane->batch.count % EIDER__LANE_BATCH == 0 && is_due(lane)) {
 		eider__lane_flush(lane);
+		eider__loop_reap_early(lane->loop);
 		return;
 	}
 	if (!lane->handing) {

@@ -250,14 +250,15 @@ static struct eider__fifo oldest_first(struct eider_link *l)
 	return q;
 }
 
-/* Everything in the ring up to the first place that is not filled. How many. */
-static unsigned int take_ring(struct eider__inbox *in, struct eider_link **items)
+/* What is in the ring up to the first place that is not filled, @max at most. */
+static unsigned int take_ring(struct eider__inbox *in, struct eider_link **items,
+			      unsigned int max)
 {
 	uint64_t tail = eider__load_acquire(&in->tail) & ~CLOSED;
 	uint64_t at = in->taken;
 	unsigned int n = 0;
 
-	for (; at != tail; at++) {
+	for (; at != tail && n < max; at++) {
 		struct eider_link **place = &in->ring[at % EIDER__INBOX_RING];
 		struct eider_link *l = eider__load_acquire(place);
 
@@ -279,7 +280,7 @@ unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **item
 	/* A plain look first: what follows takes the line from the posters. */
 	if (eider__inbox_is_empty(in))
 		return 0;
-	n = take_ring(in, items);
+	n = take_ring(in, items, EIDER__INBOX_RING);
 	if (in->number)
 		n += eider__trays_empty(in->trays, in->number, items + n,
 					EIDER__TRAY_RING);
@@ -290,6 +291,16 @@ unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **item
 	return n;
 }
 
+unsigned int eider__inbox_take_some(struct eider__inbox *in, struct eider_link **items,
+				    unsigned int max)
+{
+	unsigned int n = take_ring(in, items, max);
+
+	if (n < max && in->number)
+		n += eider__trays_empty(in->trays, in->number, items + n, max - n);
+	return n;
+}
+
 /* L2 of tray.c. */
 static bool trays_have_nothing(struct eider__inbox *in)
 {
@@ -297,7 +308,7 @@ static bool trays_have_nothing(struct eider__inbox *in)
 		return true;
 	if (eider__trays_are_in_use(in->trays))
 		eider__barrier_heavy();
-	return !eider__trays_have(in->trays, in->number);
+	return !eider__trays_have(in->trays, in->number, 1);
 }
 
 bool eider__inbox_sleep(struct eider__inbox *in, bool naps)
@@ -346,11 +357,11 @@ unsigned int eider__inbox_close(struct eider__inbox *in, struct eider_link **ite
 				struct eider__fifo *ret_rest)
 {
 	uint64_t tail = eider__add_full(&in->tail, CLOSED);
-	unsigned int n = take_ring(in, items);
+	unsigned int n = take_ring(in, items, EIDER__INBOX_RING);
 
 	while (in->taken != tail) {
 		sched_yield();		/* somebody is about to fill a place */
-		n += take_ring(in, items + n);
+		n += take_ring(in, items + n, EIDER__INBOX_RING);
 	}
 	*ret_rest = oldest_first(eider__swap_full(&in->head, &closed));
 	return n;

@@ -14,6 +14,7 @@
 
 enum {
 	EIDER__INBOX_RING = 1024,	/* a power of two */
+	EIDER__INBOX_MUCH = EIDER__INBOX_RING / 8 * 7,
 	EIDER__INBOX_ROOM = EIDER__INBOX_RING + EIDER__TRAY_RING,
 };
 
@@ -109,6 +110,18 @@ void eider__inbox_wake(struct eider__inbox *in);
 unsigned int eider__inbox_take(struct eider__inbox *in, struct eider_link **items,
 			       struct eider__fifo *ret_rest);
 
+/* [loop] Some of what is in ring and trays, @max at most; how many. */
+unsigned int eider__inbox_take_some(struct eider__inbox *in, struct eider_link **items,
+				    unsigned int max);
+
+/* [loop] Is there so much that posters may soon have to go a longer way? */
+static inline bool eider__inbox_is_filling(const struct eider__inbox *in)
+{
+	return eider__load_relaxed(&in->tail) - in->taken >= EIDER__INBOX_MUCH ||
+	       (in->number && eider__trays_have(in->trays, in->number,
+						  EIDER__INBOX_MUCH));
+}
+
 /* [loop] What came in a CQE of EIDER__TAG_POSTED. */
 struct eider_link *eider__inbox_received(uint64_t user_data);
 
@@ -116,7 +129,7 @@ static inline bool eider__inbox_is_empty(const struct eider__inbox *in)
 {
 	return eider__load_acquire(&in->tail) == in->taken &&
 	       !eider__load_acquire(&in->head) &&
-	       !(in->number && eider__trays_have(in->trays, in->number));
+	       !(in->number && eider__trays_have(in->trays, in->number, 1));
 }
 
 /*

@@ -44,6 +44,7 @@
 
 enum {
 	AHEAD = 32,		/* items whose memory is asked for in advance */
+	REAP_EARLY = 64,
 	LOOK_EVERY = 64,	/* items, while it stands guard */
 };
 
@@ -155,6 +156,22 @@ void eider__loop_reap_inbox(struct eider_loop *loop)
 
 	loop->arrived_count = eider__inbox_take(&loop->inbox, loop->arrived, &rest);
 	eider__loop_make_ready(loop, &rest);
+}
+
+void eider__loop_reap_early(struct eider_loop *loop)
+{
+	struct eider_link *items[REAP_EARLY];
+	unsigned int n;
+
+	if (!eider__inbox_is_filling(&loop->inbox))
+		return;
+	do {
+		n = eider__inbox_take_some(&loop->inbox, items, REAP_EARLY);
+		for (unsigned int i = 0; i < n; i++)
+			eider__prefetch_write(items[i]);
+		for (unsigned int i = 0; i < n; i++)
+			eider__loop_ready(loop, items[i]);
+	} while (n == REAP_EARLY);
 }
 
 void eider__loop_reap_ring(struct eider_loop *loop)

@@ -147,6 +147,12 @@ void eider__loop_hand(struct eider_loop *loop);
 /* [loop] End a turn so that the ring's descriptor says when the next is due. */
 int eider__loop_leave_asleep(struct eider_loop *loop);
 
+/*
+ * [loop] In the middle of a long turn: make ready what has come, if it is much, so
+ * that there is room for more.
+ */
+void eider__loop_reap_early(struct eider_loop *loop);
+
 /* [loop] The parts of reaping, which runs nothing. */
 void eider__loop_make_ready(struct eider_loop *loop, const struct eider__fifo *all);
 void eider__loop_reap_inbox(struct eider_loop *loop);

@@ -113,13 +113,14 @@ static inline unsigned int eider__tray_holds(const struct eider__tray *tray,
 	return n > 0 ? (unsigned int)n : 0;
 }
 
-/* [loop] Is there something for loop @number? */
-static inline bool eider__trays_have(const struct eider__trays *t, unsigned int number)
+/* [loop] Is there a tray with @least for loop @number? */
+static inline bool eider__trays_have(const struct eider__trays *t, unsigned int number,
+				     unsigned int least)
 {
 	unsigned int n = eider__load_acquire(&t->count);
 
 	for (unsigned int i = 0; i < n; i++)
-		if (eider__tray_holds(t->of[i], number))
+		if (eider__tray_holds(t->of[i], number) >= least)
 			return true;
 	return false;
 }
