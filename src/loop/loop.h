@@ -153,6 +153,9 @@ int eider__loop_leave_asleep(struct eider_loop *loop);
  */
 void eider__loop_reap_early(struct eider_loop *loop);
 
+/* [loop] Make ready all that has come. */
+void eider__loop_reap(struct eider_loop *loop);
+
 /* [loop] The parts of reaping, which runs nothing. */
 void eider__loop_make_ready(struct eider_loop *loop, const struct eider__fifo *all);
 void eider__loop_reap_inbox(struct eider_loop *loop);
