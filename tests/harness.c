@@ -211,7 +211,7 @@ TCase *harness_case(Suite *s, const char *name)
 	TCase *t = tcase_create(name);
 
 	tcase_add_checked_fixture(t, count_before, compare_after);
-	harness_timeout(t, 30);
+	harness_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return t;
 }
@@ -305,7 +305,7 @@ int64_t harness_cpu(void)
 
 bool harness_wait_until(bool (*cond)(void *arg), void *arg)
 {
-	int64_t end = eider_after((int64_t)(20 * HARNESS_S * harness_slow()));
+	int64_t end = eider_after((int64_t)(30 * HARNESS_S * harness_slow()));
 
 	while (!cond(arg)) {
 		if (eider_now() >= end)

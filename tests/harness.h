@@ -47,7 +47,7 @@ int harness_run(Suite *s);
 
 /*
  * A case of @s that checks for leaked descriptors and threads. The timeout of each
- * of its tests is 30 s, times harness_slow(); harness_timeout() sets another.
+ * of its tests is 60 s, times harness_slow(); harness_timeout() sets another.
  */
 TCase *harness_case(Suite *s, const char *name);
 void harness_timeout(TCase *t, double seconds);
@@ -82,7 +82,7 @@ const char *harness_temp_dir(void);
 const char *harness_temp_file(const char *name);
 
 /*
- * Wait until cond(arg), at most 20 s times harness_slow(); false if it did not
+ * Wait until cond(arg), at most 30 s times harness_slow(); false if it did not
  * come true. In a fiber the loop goes on meanwhile.
  */
 bool harness_wait_until(bool (*cond)(void *arg), void *arg);

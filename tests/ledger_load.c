@@ -128,7 +128,7 @@ static void *run(void *arg)
 			connected = false;
 		}
 		if (is_trouble(status))
-			harness_nap(5 * HARNESS_MS);
+			harness_nap(20 * HARNESS_MS);
 	}
 	client_close(&c);
 	return NULL;
@@ -155,8 +155,12 @@ void load_stop(void)
 
 bool load_wait(unsigned int more)
 {
-	return harness_wait_count(&load.acknowledged,
-				  harness_get(&load.acknowledged) + more);
+	unsigned int enough = harness_get(&load.acknowledged) + more;
+	int64_t deadline = eider_after(2 * patience());
+
+	while (harness_get(&load.acknowledged) < enough && eider_now() < deadline)
+		harness_nap(HARNESS_MS);
+	return harness_get(&load.acknowledged) >= enough;
 }
 
 /* Until it is certain; a busy database may take several times. */

@@ -495,7 +495,10 @@ static long member_fiber(void *arg)
 	int64_t unknown;
 
 	snprintf(t.key, sizeof(t.key), "crowd %u", n);
-	m->result = store_transfer(store, &t, &unknown, EIDER_NEVER);
+	/* In a crowd it may be busy for long: as a client would, once more. */
+	do
+		m->result = store_transfer(store, &t, &unknown, EIDER_NEVER);
+	while (m->result == -EAGAIN);
 	return 0;
 }
 
@@ -632,13 +635,16 @@ static long hold(void *arg)
 STORE_TEST_WITH(reports_have_connections_of_their_own, .connections_max = 1)
 {
 	struct eider_fiber *holder = start(hold, (void *)"SELECT 1");
+	bool own = store_db(store, STORE_READING) != NULL;
 	struct account a;
+	int64_t deadline;
 
 	ck_assert(harness_wait_count(&holding, 1));
 	ck_assert_int_eq(report_now().accounts, 0);
 	/* Reading may have its own as well: then there is no such account. */
-	ck_assert_int_eq(store_get_account(store, 1, &a, eider_after(20 * HARNESS_MS)),
-			 store_db(store, STORE_READING) ? -ENOENT : -ETIME);
+	deadline = own ? EIDER_NEVER : eider_after(20 * HARNESS_MS);
+	ck_assert_int_eq(store_get_account(store, 1, &a, deadline),
+			 own ? -ENOENT : -ETIME);
 	let_them_go = 1;
 	ck_assert_int_eq(eider_join(holder), 0);
 	return 0;

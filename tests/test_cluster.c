@@ -254,7 +254,7 @@ int main(void)
 		printf("PostgreSQL does not listen at 10.77.0.1\n");
 		return EXIT_FAILURE;
 	}
-	harness_timeout(t, 180);
+	harness_timeout(t, 360);
 	tcase_add_test(t, a_failing_network_loses_nothing);
 	return harness_run(s);
 }

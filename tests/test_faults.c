@@ -832,12 +832,12 @@ static void add_making_and_jobs(Suite *s)
 {
 	TCase *t = harness_case(s, "making");
 
-	harness_timeout(t, 20);
+	harness_timeout(t, 90);
 	tcase_add_test(t, an_executor);
 	tcase_add_test(t, a_loop);
 	tcase_add_test(t, several_loops);
 	t = harness_case(s, "jobs");
-	harness_timeout(t, 20);
+	harness_timeout(t, 90);
 	tcase_add_test(t, running_jobs);
 	tcase_add_test(t, atomic_jobs);
 	tcase_add_test(t, stopping_jobs);
@@ -851,7 +851,7 @@ static void add_contexts(Suite *s)
 {
 	TCase *t = harness_case(s, "contexts");
 
-	harness_timeout(t, 20);
+	harness_timeout(t, 90);
 	tcase_add_test(t, in_contexts);
 	tcase_add_test(t, contexts_in_turn);
 	tcase_add_test(t, named_contexts);
@@ -862,7 +862,7 @@ static void add_network(Suite *s)
 {
 	TCase *t = harness_case(s, "network");
 
-	harness_timeout(t, 30);
+	harness_timeout(t, 90);
 	tcase_add_test(t, network);
 	tcase_add_test(t, network_without_multishot);
 	tcase_add_test(t, network_without_buffer_ring);
@@ -873,17 +873,17 @@ static void add_fibers_and_ops(Suite *s)
 {
 	TCase *t = harness_case(s, "fibers");
 
-	harness_timeout(t, 20);
+	harness_timeout(t, 90);
 	tcase_add_test(t, spawning);
 	tcase_add_test(t, guests);
 	tcase_add_test(t, block_on_the_own_thread);
 	tcase_add_test(t, block_on_a_polled_loop);
 	t = harness_case(s, "ops");
-	harness_timeout(t, 20);
+	harness_timeout(t, 90);
 	tcase_add_test(t, operations);
 	tcase_add_test(t, multishot);
 	t = harness_case(s, "shortage");
-	harness_timeout(t, 20);
+	harness_timeout(t, 90);
 	tcase_add_test(t, shortage);
 	tcase_add_test(t, guests_in_a_shortage);
 }

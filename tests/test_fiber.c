@@ -255,6 +255,12 @@ static long read_some(void *arg)
 	return n;
 }
 
+static bool story_has_begun(void *arg)
+{
+	(void)arg;
+	return story[0];
+}
+
 HARNESS_FIBER_TEST(cancel_op)
 {
 	int pair[2];
@@ -266,10 +272,11 @@ HARNESS_FIBER_TEST(cancel_op)
 	fiber = start(read_some, &r);
 	eider_yield();
 	eider_cancel(eider_fiber_future(fiber));
+	ck_assert(harness_wait_until(story_has_begun, NULL));
 	eider_sleep_until(eider_after(5 * HARNESS_MS));
-	ck_assert_str_eq(story, "c");
 	ck_assert_int_eq(write(pair[1], "x", 1), 1);
 	ck_assert_int_eq(eider_join(fiber), 1);
+	ck_assert_str_eq(story, "c");
 	close(pair[0]);
 	close(pair[1]);
 	return 0;
@@ -395,7 +402,10 @@ HARNESS_FIBER_TEST_WITH(cancel_of_what_is_ready,
 					   any_and_sleep };
 
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		struct late_cancel c = { .at = eider_after(50 * HARNESS_MS) };
+		/* Long enough for both to be asleep before it is over. */
+		struct late_cancel c = {
+			.at = eider_after((int64_t)(100 * HARNESS_MS * harness_slow())),
+		};
 		struct eider_fiber *canceller = start(cancel_late, &c);
 
 		c.fiber = start(waits[i], &c);

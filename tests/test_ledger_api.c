@@ -591,7 +591,7 @@ int main(void)
 	Suite *s = suite_create("ledger_api");
 	TCase *t = harness_case(s, "api");
 
-	harness_timeout(t, 60);
+	harness_timeout(t, 120);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, an_account_is_opened_and_read);
 	tcase_add_test(t, an_owner_is_any_text);

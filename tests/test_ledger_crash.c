@@ -247,7 +247,7 @@ int main(void)
 	Suite *s = suite_create("ledger_crash");
 	TCase *t = harness_case(s, "sqlite");
 
-	harness_timeout(t, 120);
+	harness_timeout(t, 240);
 	tcase_add_test(t, killed_it_forgets_nothing);
 	tcase_add_test(t, a_full_disk_loses_nothing);
 	tcase_add_test(t, a_file_at_its_limit_loses_nothing);

@@ -849,7 +849,7 @@ int main(void)
 	Suite *s = suite_create("ledger_http");
 	TCase *t = harness_case(s, "http");
 
-	harness_timeout(t, 60);
+	harness_timeout(t, 120);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, a_connection_is_kept);
 	tcase_add_test(t, a_connection_is_closed_on_request);

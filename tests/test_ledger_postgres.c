@@ -197,7 +197,7 @@ int main(void)
 	TCase *t = harness_case(s, "postgres");
 
 	postgres_start_server();
-	harness_timeout(t, 120);
+	harness_timeout(t, 900);
 	tcase_add_test(t, a_crash_of_the_database_loses_nothing);
 	tcase_add_test(t, a_restart_of_the_database_loses_nothing);
 	tcase_add_test(t, ended_sessions_lose_nothing);

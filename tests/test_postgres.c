@@ -600,22 +600,24 @@ static long short_call(void *arg)
 
 DB_TEST(no_cancellation_is_late, .connections_max = 1)
 {
-	unsigned int n = harness_count(300, 30), cancelled = 0;
+	static const char shortly[] = "SELECT pg_sleep(0.001), 3";
+	static const char for_ever[] = "SELECT pg_sleep(600), 3";
+	unsigned int n = harness_count(300, 30);
 
 	for (unsigned int i = 0; i < n; i++) {
+		/* With one CPU a short one may be over each time before we are back. */
+		bool may_end = i % 10 != 9;
 		struct eider_fiber *fiber =
-			spawn(short_call, (void *)"SELECT pg_sleep(0.001), 3");
+			spawn(short_call, (void *)(may_end ? shortly : for_ever));
 		long result;
 
 		nap(i % 30 * HARNESS_MS / 10);
 		eider_cancel(eider_fiber_future(fiber));
 		result = eider_join(fiber);
-		ck_assert(result == 0 || result == -ECANCELED);
-		cancelled += result != 0;
+		ck_assert((may_end && result == 0) || result == -ECANCELED);
 		ck_assert_int_eq(atomic_sql("SELECT 7"), 7);
 		ck_assert_int_eq(sql("SELECT 8"), 8);
 	}
-	ck_assert_uint_gt(cancelled, 0);
 	return 0;
 }
 
@@ -639,7 +641,11 @@ DB_TEST(a_deadline_ends_a_statement, .connections_max = 1)
 static long impatient_call_body(void *arg)
 {
 	ck_assert_int_eq(sql("INSERT INTO t VALUES (1)"), 0);
-	ck_assert_int_eq(sql_until("SELECT pg_sleep(600)", 50 * HARNESS_MS), -ETIME);
+	/* One that is late before it begins has not been run, and fails nothing. */
+	harness_set(&started, 0);
+	for (int64_t ns = 50 * HARNESS_MS; !harness_get(&started); ns *= 2)
+		ck_assert_int_eq(eider_db_call_until(db, sleep_long, NULL,
+						     eider_after(ns)), -ETIME);
 	return (long)(intptr_t)arg;
 }
 
@@ -854,7 +860,7 @@ DB_TEST(nor_does_one_of_the_users_own, .connections_max = 1)
 	return 0;
 }
 
-DB_TEST(the_server_may_be_away, .connections_max = 2)
+DB_TEST(the_server_may_be_away, .connections_max = 1)
 {
 	ck_assert_int_eq(atomic_sql("INSERT INTO t VALUES (1)"), 0);
 	postgres_shut_down();
@@ -895,6 +901,7 @@ static long writing_body(void *arg)
 static long write_numbers(void *arg)
 {
 	struct writer *w = arg;
+	int64_t pause = HARNESS_MS;
 
 	while (!harness_get(&stop_writing) && ++w->tries < WRITES_MAX) {
 		long result = eider_db_atomic(db, writing_body, w);
@@ -903,9 +910,11 @@ static long write_numbers(void *arg)
 		if (!result) {
 			w->done[w->tries] = 1;
 			harness_add(&w->acknowledged, 1);
+			pause = HARNESS_MS;
 		} else {
 			w->lost++;
-			nap(HARNESS_MS);
+			nap(pause);	/* the server may have but this CPU */
+			pause += pause < 100 * HARNESS_MS ? pause : 0;
 		}
 	}
 	return 0;
@@ -949,7 +958,8 @@ static long crash(void *arg)
 	return 0;
 }
 
-DB_TEST(no_commit_is_lost_in_a_crash, .connections_max = WRITERS)
+DB_TEST(no_commit_is_lost_in_a_crash, .connections_max = WRITERS,
+	.busy_ns = 60 * HARNESS_S)
 {
 	struct eider_fiber *fibers[WRITERS];
 	unsigned int lost = 0;
@@ -1126,7 +1136,7 @@ static void add_loss(Suite *s)
 {
 	TCase *t = harness_case(s, "loss");
 
-	harness_timeout(t, 60);
+	harness_timeout(t, 900);
 	tcase_add_test(t, a_dead_connection_is_opened_anew);
 	tcase_add_test(t, a_call_that_loses_its_connection_says_so);
 	tcase_add_test(t, a_lost_transaction_does_not_go_on);

@@ -103,7 +103,7 @@ int main(void)
 	Suite *s = suite_create("program");
 	TCase *t = harness_case(s, "eider");
 
-	harness_timeout(t, 60);
+	harness_timeout(t, 120);
 	tcase_add_test(t, doctor_says_what_is_used);
 	tcase_add_test(t, doctor_says_what_is_off);
 	tcase_add_test(t, bad_environment_is_said);

@@ -393,7 +393,7 @@ int main(void)
 	Suite *s = suite_create("stack");
 	TCase *t = harness_case(s, "many");
 
-	harness_timeout(t, 120);
+	harness_timeout(t, 240);
 	tcase_add_test(t, many_at_once);
 	tcase_add_test(t, many_with_mprotect);
 	tcase_add_test(t, too_many_with_mprotect);

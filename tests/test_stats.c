@@ -363,6 +363,21 @@ HARNESS_FIBER_TEST(refused_jobs)
 	return 0;
 }
 
+/* Once will do, but for a deadline that is over before the turn has come to sleep. */
+static void turn_until_it_slept(const struct world *w, uint64_t before)
+{
+	uint64_t sleeps;
+
+	do {
+		struct eider_stats *s;
+
+		ck_assert_int_eq(eider_loop_turn(w->loop, eider_after(HARNESS_MS)), 1);
+		s = read_stats_of(w->executor);
+		sleeps = s->loops[0].sleeps;
+		eider_stats_free(s);
+	} while (sleeps == before);
+}
+
 /* A loop of its own: the harness would start a fiber. */
 START_TEST(turns_ops_and_fibers)
 {
@@ -401,7 +416,7 @@ START_TEST(turns_ops_and_fibers)
 		ck_assert_int_ge(eider_loop_turn(w.loop, eider_after(HARNESS_MS)), 0);
 	eider_stats_free(s);
 	s = read_stats_of(w.executor);
-	ck_assert_int_eq(eider_loop_turn(w.loop, eider_after(HARNESS_MS)), 1);
+	turn_until_it_slept(&w, s->loops[0].sleeps);
 	harness_set(&gate.open, 1);
 	ck_assert_int_eq(eider_loop_run(w.loop), 0);
 	ck_assert_int_eq(eider_result(&job.future), 7);

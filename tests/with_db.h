@@ -84,16 +84,25 @@ static inline struct eider_db_counts counts(void)
 	return n;
 }
 
-/* With what stands behind the name in the URL. */
+/*
+ * With what stands behind the name in the URL. A conflict is what a test makes on
+ * purpose, and then it says how long the engine waits: else that is long, for a thread
+ * that has a lock may have no CPU.
+ */
 static inline struct eider_db *open_db_with(const char *name, const char *parameters,
-					    const struct eider_db_options *o)
+					    const struct eider_db_options *options)
 {
+	struct eider_db_options o = { .size = sizeof(o) };
 	struct eider_db *opened;
 	char url[300];
 	int err;
 
+	if (options)
+		o = *options;
+	if (!o.busy_ns)
+		o.busy_ns = (int64_t)(20 * HARNESS_S * harness_slow());
 	snprintf(url, sizeof(url), "sqlite:%s%s", harness_temp_file(name), parameters);
-	err = eider_db_open(executor, &eider_sqlite, url, o, &opened);
+	err = eider_db_open(executor, &eider_sqlite, url, &o, &opened);
 	ck_assert_msg(!err, "open: %s", eider_strerror(err));
 	ck_assert_str_eq(eider_db_url(opened), url);
 	return opened;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sched.h>
@@ -218,7 +219,8 @@ void ledger_start_file(struct ledger *l, const char *name, const char *options)
 {
 	char url[300];
 
-	snprintf(url, sizeof(url), "sqlite:%s", harness_temp_file(name));
+	snprintf(url, sizeof(url), "sqlite:%s?synchronous=normal",
+		 harness_temp_file(name));
 	ledger_start(l, url, options);
 }
 
@@ -285,6 +287,49 @@ void ledger_get(const struct ledger *l, const char *path, struct client *ret)
 	*ret = ledger_connect(l);
 	status = client_ask(ret, "GET", path, NULL);
 	ck_assert_msg(status == 200, "GET %s: %d", path, status);
+}
+
+/* What the last answer, a status, says of the open connections. */
+static int64_t open_ones(const struct client *c)
+{
+	json_t *status = json_loadb(c->body, c->body_len, 0, NULL);
+	int64_t n = json_integer_value(json_object_get(
+		json_object_get(status, "connections"), "open"));
+
+	json_decref(status);
+	return n;
+}
+
+int64_t ledger_connections(const struct ledger *l)
+{
+	struct client c;
+	int64_t n;
+
+	ledger_get(l, "/status", &c);
+	n = open_ones(&c);
+	client_close(&c);
+	return n;
+}
+
+void ledger_take_in(const struct ledger *l, int64_t n)
+{
+	int64_t deadline = eider_after(patience());
+	struct client c;
+
+	/* Over one connection: those that were closed count until that is noticed. */
+	ledger_get(l, "/status", &c);
+	while (open_ones(&c) < n + 1) {
+		ck_assert_msg(eider_now() < deadline, "%lld connections are not taken",
+			      (long long)n);
+		harness_nap(HARNESS_MS);
+		ck_assert_int_eq(client_ask(&c, "GET", "/status", NULL), 200);
+	}
+	client_close(&c);
+	/* Enough of them for each loop to get some. */
+	for (int i = 0; i < 16; i++) {
+		ledger_get(l, "/health", &c);
+		client_close(&c);
+	}
 }
 
 size_t ledger_resident(const struct ledger *l)

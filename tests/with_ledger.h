@@ -35,7 +35,11 @@ struct ledger {
 void ledger_start(struct ledger *l, const char *url, const char *options);
 /* 0 if it listens; else what it exited with, and why is in the file l->err. */
 int ledger_try_start(struct ledger *l, const char *url, const char *options);
-/* ledger_start() on an SQLite database in a file of harness_temp_dir(). */
+/*
+ * ledger_start() on an SQLite database in a file of harness_temp_dir(). Commits survive
+ * the ledger, and are not waited for until they are on the disk: that may take seconds,
+ * and is not what tests are about.
+ */
 void ledger_start_file(struct ledger *l, const char *name, const char *options);
 
 /* SIGTERM; it has to exit with 0. */
@@ -55,6 +59,14 @@ int ledger_run(const char *args, char *output, size_t len);
 struct client ledger_connect(const struct ledger *l);
 /* A request over a connection of its own, asserts its status; for the rest of it. */
 void ledger_get(const struct ledger *l, const char *path, struct client *ret);
+
+/* How many are open, the one over which it is asked among them. */
+int64_t ledger_connections(const struct ledger *l);
+/*
+ * Wait until the ledger has taken in @n connections that are open, and what was sent
+ * over them before this call: its loops have turned since.
+ */
+void ledger_take_in(const struct ledger *l, int64_t n);
 
 /* What it has written so far: to stdout, then to stderr. */
 void ledger_output(const struct ledger *l, char *output, size_t len);

@@ -40,6 +40,9 @@
 
 #include "harness.h"
 
+/* For the server to come up: a second, but minutes where others write to the disk. */
+#define POSTGRES_PATIENCE (300 * HARNESS_S)
+
 #define POSTGRES_PASSWORD "s3cr:t/@?"
 #define POSTGRES_PASSWORD_IN_URL "s3cr%3At%2F%40%3F"
 
@@ -52,6 +55,12 @@ static struct {
 	pid_t pid;		/* in the keeper: of the server, or 0 */
 	pid_t main, keeper;
 } postgres;
+
+/* A command to the keeper, and its answer. */
+struct postgres_message {
+	pid_t sender;		/* of the command; 0: of none */
+	int what;		/* s tart, q uit, f inish; y es, n o */
+};
 
 /* --- in the keeper --------------------------------------------------------- */
 
@@ -107,7 +116,7 @@ static inline bool postgres_is_up(void)
 static inline bool postgres_up(void)
 {
 	static const char *const argv[] = { "postgres", "-D", "data", NULL };
-	int64_t patience = eider_after((int64_t)(60 * HARNESS_S * harness_slow()));
+	int64_t patience = eider_after((int64_t)(POSTGRES_PATIENCE * harness_slow()));
 
 	if (postgres.pid > 0 && postgres_is_up())
 		return true;
@@ -166,6 +175,20 @@ static inline bool postgres_create(void)
 	return postgres_up();
 }
 
+static inline void postgres_print_log(void)
+{
+	char path[300], line[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/log", postgres.dir);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		fputs(line, stdout);
+	if (f)
+		fclose(f);
+	fflush(stdout);
+}
+
 static inline int postgres_remove(const char *path, const struct stat *st, int type,
 				  struct FTW *at)
 {
@@ -177,15 +200,18 @@ static inline int postgres_remove(const char *path, const struct stat *st, int t
 
 __attribute__((noreturn)) static inline void postgres_keep(int commands, int answers)
 {
-	char command, answer;
+	struct postgres_message m = { .sender = 0 };
 	bool good = postgres_create();
 
 	do {
-		answer = good ? 'y' : 'n';
-		if (write(answers, &answer, 1) != 1 || read(commands, &command, 1) != 1)
+		if (!good)
+			postgres_print_log();
+		m.what = good ? 'y' : 'n';
+		if (write(answers, &m, sizeof(m)) != sizeof(m) ||
+		    read(commands, &m, sizeof(m)) != sizeof(m))
 			break;
-		good = command == 's' ? postgres_up() :
-		       postgres_down(command == 'q' ? SIGQUIT : SIGINT);
+		good = m.what == 's' ? postgres_up() :
+		       postgres_down(m.what == 'q' ? SIGQUIT : SIGINT);
 	} while (true);
 	postgres_down(SIGQUIT);
 	nftw(postgres.dir, postgres_remove, 16, FTW_DEPTH | FTW_PHYS);
@@ -194,16 +220,24 @@ __attribute__((noreturn)) static inline void postgres_keep(int commands, int ans
 
 /* --- for tests ------------------------------------------------------------- */
 
-static inline bool postgres_answer(void)
+/* That to @sender: those before it are for tests that were killed meanwhile. */
+static inline bool postgres_answer(pid_t sender)
 {
-	char answer;
+	struct postgres_message m;
 
-	return read(postgres.answers, &answer, 1) == 1 && answer == 'y';
+	do {
+		if (read(postgres.answers, &m, sizeof(m)) != sizeof(m))
+			return false;
+	} while (m.sender != sender);
+	return m.what == 'y';
 }
 
 static inline bool postgres_command(char command)
 {
-	return write(postgres.commands, &command, 1) == 1 && postgres_answer();
+	struct postgres_message m = { .sender = getpid(), .what = command };
+
+	return write(postgres.commands, &m, sizeof(m)) == sizeof(m) &&
+	       postgres_answer(m.sender);
 }
 
 /* All at once, as in a crash; or after telling every client; and up again. */
@@ -345,27 +379,14 @@ static inline void postgres_end(void)
 	waitpid(postgres.keeper, NULL, 0);
 }
 
-static inline void postgres_print_log(void)
-{
-	char path[300], line[300];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/log", postgres.dir);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		fputs(line, stdout);
-	if (f)
-		fclose(f);
-}
-
 /* First in main(): what was made before is still there in the keeper. */
 static inline void postgres_start_server(void)
 {
 	if (!postgres_find())
 		harness_skip("no PostgreSQL server in /usr/lib/postgresql");
-	if (!postgres_make_dir() || !postgres_fork_keeper() || !postgres_answer()) {
+	if (!postgres_make_dir() || !postgres_fork_keeper() ||
+	    !postgres_answer(0)) {
 		puts("the PostgreSQL server does not start");
-		postgres_print_log();
 		exit(EXIT_FAILURE);
 	}
 	atexit(postgres_end);
