@@ -13,6 +13,8 @@
  * in which another thread, with the lock, is about to wake it.
  *
  *	-DNO_BUSY_BARRIER, -DNO_PARK_BARRIER	must fail
+ *	-DLOPSIDED	with asymmetric barriers, as in tray.pml: must hold, but with
+ *			-DNO_HEAVY
  */
 #define THREADS 2
 #define ROUNDS 2
@@ -65,7 +67,7 @@ proctype thread(byte id)
 	:: else ->
 		n++;
 		buffer[id]!1;					/* B1 */
-#ifndef NO_BUSY_BARRIER
+#if !defined(NO_BUSY_BARRIER) && !defined(LOPSIDED)
 		drained(id);
 #endif
 		if
@@ -86,6 +88,13 @@ proctype watchdog()
 		buffer[DOG]!1;					/* D1 */
 #ifndef NO_PARK_BARRIER
 		drained(DOG);
+#endif
+#if defined(LOPSIDED) && !defined(NO_HEAVY)
+		drained(DOG);
+		if
+		:: drained(0); drained(1)
+		:: drained(1); drained(0)
+		fi;
 #endif
 		do
 		:: nempty(buffer[DOG]) || parked ->
