@@ -10,8 +10,8 @@
  * rests on three rules:
  *
  *  Q1  Whoever adds work, or takes some and leaves some, summons: wakes a sleeper,
- *      or if there is none starts a worker. One at a time; the one that comes does
- *      the same for the next, so nobody has to wake many. Not needed if a worker
+ *      or if there is none starts a worker. One or two at a time; those that come
+ *      do the same for the next, so nobody has to wake many. Not needed if a worker
  *      polls: it comes by itself, in place of one. And left for a moment, while
  *      jobs are short, to a loop that promises to look again (guard.c).
  *  Q2  What a worker has taken beyond the job it runs stays in its batch, where

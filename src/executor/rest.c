@@ -9,7 +9,7 @@
  * and the loop comes by itself, after NAP_NS, to a whole row of results.
  *
  * What a nap may delay is a result, by NAP_NS and the accuracy of the kernel's timers,
- * about as much again, of a job that had to wait for a worker in any case. I/O, other
+ * half as much again, of a job that had to wait for a worker in any case. I/O, other
  * threads and timers end it as they end sleep; and a loop with a job anywhere else
  * sleeps as ever.
  */
@@ -19,26 +19,35 @@
 #include "guard.h"
 
 enum {
-	NAP_NS = 50000,
+	NAP_NS = 150000,
 };
 
-/* Are all jobs of the loop with one pool, and does that have more than it can run? */
-static bool has_a_long_queue(const struct eider_loop *loop)
+/* Jobs that @p has taken, or is asked for, beyond those that its workers run. */
+static bool has_a_long_queue(const struct eider_pool *p, unsigned int jobs,
+			     unsigned int cpus)
+{
+	unsigned int up = eider__load_relaxed(&p->workers) -
+			  eider__load_relaxed(&p->idle);
+
+	return jobs >= up + 2 * cpus;
+}
+
+/* Are all jobs of the loop with one pool, and more than it runs? */
+static bool is_in_for_long(const struct eider_loop *loop)
 {
 	const struct eider_lane *lane = loop->lanes->of;
+	const struct eider_lane *end = lane + EIDER__POOLS_MAX;
 
-	for (; lane < loop->lanes->of + EIDER__POOLS_MAX; lane++)
-		if (lane->outstanding)
-			return lane->outstanding == loop->jobs &&
-			       eider__load_relaxed(&lane->pool->queued) >=
-				       loop->patience.cpus;
-	return false;
+	while (lane < end && !lane->outstanding)
+		lane++;
+	return lane < end && lane->outstanding == loop->jobs &&
+	       has_a_long_queue(lane->pool, lane->outstanding, loop->patience.cpus);
 }
 
 bool eider__rest_is_nap(const struct eider_loop *loop)
 {
 	return !loop->inbox.each && !loop->polled &&
-	       eider__patience_is_crowded(&loop->patience) && has_a_long_queue(loop);
+	       eider__patience_is_crowded(&loop->patience) && is_in_for_long(loop);
 }
 
 int64_t eider__rest_until(struct eider_loop *loop, bool naps)

@@ -192,10 +192,22 @@ void eider__worker_retire_locked(struct eider__worker *me)
 	eider__tally_add_worker(&me->pool->past, me);
 }
 
+/* Q1. Two for what is enough for two, so that many are up soon: a tree, not a chain. */
+static void summon_locked(struct eider__worker *me, struct eider__summons *who)
+{
+	struct eider_pool *p = me->pool;
+
+	if (!me->leaves || eider__guard_is_there_locked(p))
+		return;
+	who[0] = eider__pool_summon_locked(p);
+	if (p->queued > 1)
+		who[1] = eider__pool_summon_locked(p);
+}
+
 unsigned int eider__worker_take(struct eider__worker *me)
 {
 	struct eider_pool *p = me->pool;
-	struct eider__summons who = { NULL, false };
+	struct eider__summons who[2] = { { NULL, false }, { NULL, false } };
 	unsigned int n;
 
 	eider__lock_take(&p->lock);
@@ -203,13 +215,14 @@ unsigned int eider__worker_take(struct eider__worker *me)
 	n = wait_for_jobs_locked(me);
 	eider__store_relaxed(&me->busy, n > 0);
 	me->first = true;
-	if (n && me->leaves && !eider__guard_is_there_locked(p))
-		who = eider__pool_summon_locked(p);
+	if (n)
+		summon_locked(me, who);
 	if (!n && !p->single)
 		eider__worker_retire_locked(me);
 	else if (!n)
 		eider__store_relaxed(&p->state, EIDER__POOL_CLOSED);
 	eider__lock_give(&p->lock);
-	(void)eider__pool_call(p, who);		/* others do the work if not */
+	for (int i = 0; i < 2; i++)
+		(void)eider__pool_call(p, who[i]);	/* if not, others do it */
 	return n;
 }
