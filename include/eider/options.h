@@ -68,8 +68,9 @@ struct eider_options {
 
 	/*
 	 * How long a thread that expects something soon looks out for it before it
-	 * sleeps: a loop with jobs under way, a transaction thread in a context. 50 us;
-	 * less than 0: not at all.
+	 * sleeps: a loop with jobs under way, one worker of a pool, a transaction
+	 * thread in a context. 50 us; less than 0: not at all. Then loops do not nap
+	 * either, as they do for 150 us where workers have all CPUs and a long queue.
 	 */
 	int64_t poll_ns;
 

@@ -132,8 +132,11 @@ NAMES = {
         timed("roundtrip", False, 200, gap_us=20),
         timed("roundtrip", True, 100, gap_us=1000),
     ],
-    "busy": [busy(1000, 64), busy(10000, 64), busy(100000, 64, False)]
-    + [busy(10000000, 16, False)],
+    "busy": [
+        *(busy(ns, 1024) for ns in (1000, 10000)),
+        *(busy(ns, 64, False) for ns in (1000, 10000, 100000)),
+        busy(10000000, 16, False),
+    ],
     "burst": [Case("burst", (("workers", 2),), fixed=100000)],
     "sleepers": [Case("sleepers", (("threads", 64), ("ms", 10), ("rounds", 20)))],
     "contexts": [

@@ -134,7 +134,7 @@ def table():
     futex = over("roundtrip_p50", "gap_us=0,cpus=1", "raw-futex")
     nginx = over("ledger_health", "connections=64", "nginx")
     nginx_cpu = over("ledger_health_cpu", "connections=64", "nginx")
-    busy = "workers=2,inflight=64"
+    busy = "workers=2,inflight=1024"
     burst = "workers=2,count=100000"
     return [
         *jobs_targets(),
