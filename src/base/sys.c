@@ -141,11 +141,15 @@ int eider__barrier_prepare(void)
 	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 }
 
-/* Once it was prepared, nothing but lack of memory can be wrong, and that passes. */
-void eider__barrier_heavy(void)
+bool eider__barrier_heavy(void)
 {
-	while (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
-		eider__nap(1000000);
+	int err;
+
+	if (eider__fault())
+		return false;
+	while ((err = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) == -ENOMEM)
+		eider__nap(1000000);	/* in the kernel; that passes */
+	return !err;
 }
 
 int eider__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg)

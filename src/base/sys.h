@@ -34,11 +34,12 @@ void eider__drop(void *p, size_t bytes);
 /*
  * The dear half of a lopsided barrier: when it returns, every thread of this process
  * has passed a full barrier since it was called, wherever it was: see
- * eider__barrier_light(). The first says whether the kernel has it, and must have been
- * called. 0 or -errno.
+ * eider__barrier_light(). The first says whether the kernel has it, 0 or -errno, and
+ * must have been called. The second can fail all the same, once a program has forbidden
+ * itself the call: false, and no barrier was passed.
  */
 int eider__barrier_prepare(void);
-void eider__barrier_heavy(void);
+bool eider__barrier_heavy(void);
 
 /* A thread with all signals blocked. @name is cut to 15 bytes. */
 int eider__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg);

@@ -49,14 +49,13 @@ void eider__batch_fill_locked(struct eider__batch *b, unsigned int count,
 	b->count = count;
 }
 
-/* R1 and R2. The first place that is not the worker's own. */
+/* R1 and R2. The first place that is not the worker's own; if in doubt, none. */
 static unsigned int begin_raid(struct eider__batch *b)
 {
 	if (!b->lopsided)
 		return 0;
 	eider__store_relaxed(&b->raided, 1);
-	eider__barrier_heavy();
-	return eider__load_relaxed(&b->begun);
+	return eider__barrier_heavy() ? eider__load_relaxed(&b->begun) : b->count;
 }
 
 static void end_raid(struct eider__batch *b)

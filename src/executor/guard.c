@@ -4,9 +4,10 @@
  * Waking a worker costs about 20 us of whoever does it, where an idle CPU is halted:
  * as much as hundreds of jobs that do next to nothing. With such jobs a second worker
  * costs more than it brings, and rule Q1 of pool.c (whoever leaves work summons) would
- * call one with each batch. So while a pool is brisk, that is while its last sampled
- * jobs took less than SHORT_NS each, a loop that hands over jobs sees to it that one
- * worker is awake, and summons no other. It stands guard instead:
+ * call one with each batch. So while a pool is brisk, that is while its sampled jobs
+ * took less than SHORT_NS each, but for one now and then that was held up, a loop that
+ * hands over jobs sees to it that one worker is awake, and summons no other. It stands
+ * guard instead:
  *
  *	- each turn, and before it sleeps, it looks whether there is work not begun
  *	  where nothing has moved for LOOK_NS: in the queue, of which nobody took
@@ -39,7 +40,9 @@
 
 enum {
 	SHORT_NS = 400,
-	SAMPLES = 8,		/* short ones in a row */
+	BRISK = 8,		/* short ones more than it takes to forget long ones */
+	BRISK_MAX = 32,
+	BRISK_LONG = 16,	/* what one that is not short takes away */
 	LOOK_NS = 50000,
 };
 
@@ -48,15 +51,16 @@ void eider__guard_note(struct eider_pool *p, int64_t run_ns)
 	uint32_t brisk = eider__load_relaxed(&p->brisk);
 
 	/* Workers may overtake each other here: it is a guess in any case. */
-	if (run_ns >= SHORT_NS)
-		eider__store_relaxed(&p->brisk, 0);
-	else if (brisk < SAMPLES)
+	if (run_ns < SHORT_NS && brisk < BRISK_MAX)
 		eider__store_relaxed(&p->brisk, brisk + 1);
+	else if (run_ns >= SHORT_NS)
+		eider__store_relaxed(&p->brisk,
+				     brisk < BRISK_LONG ? 0 : brisk - BRISK_LONG);
 }
 
 bool eider__guard_is_brisk(const struct eider_pool *p)
 {
-	return eider__load_relaxed(&p->brisk) == SAMPLES;
+	return eider__load_relaxed(&p->brisk) >= BRISK;
 }
 
 bool eider__guard_is_there_locked(const struct eider_pool *p)
@@ -94,7 +98,7 @@ bool eider__guard_stand_locked(struct eider_lane *lane)
 	struct eider_loop *loop = lane->loop;
 	int64_t now;
 
-	if (!eider__guard_is_brisk(p) || p->single || loop->polled ||
+	if (!eider__guard_is_brisk(p) || p->threads_max == 1 || loop->polled ||
 	    loop->patience.max_ns > LOOK_NS)
 		return false;
 	now = eider_now();

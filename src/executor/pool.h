@@ -46,7 +46,7 @@ struct eider_pool {
 	/* Any thread, atomic. */
 	uint64_t context;		/* what its jobs run in; single ones */
 	unsigned int serial;		/* numbers the names of workers */
-	uint32_t brisk;			/* short jobs in a row: see guard.c */
+	uint32_t brisk;			/* how short its jobs are: see guard.c */
 	int64_t looked_at;		/* when a guard did; stored under lock */
 
 	/* Under lock; queued, workers, idle, takes and state are atomic, for all. */

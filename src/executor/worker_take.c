@@ -67,6 +67,14 @@ static bool is_spare(const struct eider_pool *p)
 	return eider__guard_is_there_locked(p) && p->workers - p->idle > 1;
 }
 
+/* The worker has a tray, and barriers work, and they pay. */
+static bool may_be_lopsided(const struct eider__worker *me)
+{
+	return me->poster.tray &&
+	       eider__load_relaxed(&me->pool->executor->trays.works) &&
+	       eider__guard_is_brisk(me->pool);
+}
+
 /* One, and its share of the rest, into its batch. How many. */
 static unsigned int take_locked(struct eider__worker *me)
 {
@@ -85,8 +93,7 @@ static unsigned int take_locked(struct eider__worker *me)
 		n = eider__worker_steal_locked(p, me, jobs);
 		me->leaves = n > 1 || (n && eider__worker_has_more_locked(p, me));
 	}
-	eider__batch_fill_locked(&me->batch, n, me->poster.tray &&
-				 eider__guard_is_brisk(p));
+	eider__batch_fill_locked(&me->batch, n, may_be_lopsided(me));
 	if (n)
 		eider__store_relaxed(&p->takes, p->takes + 1);
 	return n;
@@ -192,7 +199,10 @@ void eider__worker_retire_locked(struct eider__worker *me)
 	eider__tally_add_worker(&me->pool->past, me);
 }
 
-/* Q1. Two for what is enough for two, so that many are up soon: a tree, not a chain. */
+/*
+ * Q1. Two sleepers for what is enough for two, so that many are up soon: a tree, not a
+ * chain. But not two newcomers: it is soon seen whether so many are needed.
+ */
 static void summon_locked(struct eider__worker *me, struct eider__summons *who)
 {
 	struct eider_pool *p = me->pool;
@@ -200,7 +210,7 @@ static void summon_locked(struct eider__worker *me, struct eider__summons *who)
 	if (!me->leaves || eider__guard_is_there_locked(p))
 		return;
 	who[0] = eider__pool_summon_locked(p);
-	if (p->queued > 1)
+	if (p->queued > 1 && p->idle)
 		who[1] = eider__pool_summon_locked(p);
 }
 

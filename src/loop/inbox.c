@@ -306,8 +306,8 @@ static bool trays_have_nothing(struct eider__inbox *in)
 {
 	if (!in->number)
 		return true;
-	if (eider__trays_are_in_use(in->trays))
-		eider__barrier_heavy();
+	if (eider__trays_are_in_use(in->trays) && !eider__trays_barrier(in->trays))
+		return false;
 	return !eider__trays_have(in->trays, in->number, 1);
 }
 
@@ -330,7 +330,10 @@ void eider__inbox_refuse_trays(struct eider__inbox *in)
 	if (!in->number)
 		return;
 	eider__store_full(&in->closing, 1);
-	eider__barrier_heavy();
+	if (eider__trays_barrier(in->trays))
+		return;
+	while (eider__trays_are_in_use(in->trays))
+		eider__nap(1000000);
 }
 
 unsigned int eider__inbox_take_trays(struct eider__inbox *in,

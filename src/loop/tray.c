@@ -44,6 +44,10 @@
  * for, and after that nobody puts anything on a tray for this loop: it is emptied for
  * the last time.
  *
+ * Refused. A program may forbid itself membarrier() later (seccomp). Then no new batch
+ * is carried on a tray, nor is any lopsided otherwise; and until those that are under
+ * way have ended, which T4 says, a loop does not sleep, and one that closes waits.
+ *
  * Trays are the executor's: a worker borrows one while it lives, and what it leaves
  * there is taken by its loop as ever. The next borrower goes on where it ended.
  */
@@ -67,6 +71,14 @@ void eider__trays_release(struct eider__trays *t)
 	eider__lock_release(&t->lock);
 }
 
+bool eider__trays_barrier(struct eider__trays *t)
+{
+	if (eider__barrier_heavy())
+		return true;
+	eider__store_relaxed(&t->works, false);
+	return false;
+}
+
 static struct eider__tray *add_locked(struct eider__trays *t)
 {
 	struct eider__tray *tray;
@@ -87,7 +99,7 @@ unsigned int eider__trays_join(struct eider__trays *t)
 {
 	unsigned int number = 0;
 
-	if (!t->works)
+	if (!eider__load_relaxed(&t->works))
 		return 0;
 	eider__lock_take(&t->lock);
 	for (unsigned int i = 1; i <= EIDER__TRAY_LOOPS && !number; i++)
@@ -109,7 +121,7 @@ struct eider__tray *eider__trays_lend(struct eider__trays *t)
 {
 	struct eider__tray *tray = NULL;
 
-	if (!t->works)
+	if (!eider__load_relaxed(&t->works))
 		return NULL;
 	eider__lock_take(&t->lock);
 	for (unsigned int i = 0; i < t->count && !tray; i++) {

@@ -34,8 +34,8 @@ struct eider__tray {
 
 /* All trays of an executor. */
 struct eider__trays {
-	/* Constant after init. */
-	bool works;			/* there are asymmetric barriers */
+	/* Any thread, atomic: there are asymmetric barriers, and none has failed yet. */
+	bool works;
 
 	/* Under lock; count may be read by any thread, atomic: it only grows. */
 	struct eider__lock lock;
@@ -49,6 +49,9 @@ struct eider__trays {
 
 void eider__trays_init(struct eider__trays *t, bool works);
 void eider__trays_release(struct eider__trays *t);
+
+/* [any] A heavy barrier. False: it failed, and no tray is to be opened from now on. */
+bool eider__trays_barrier(struct eider__trays *t);
 
 /* [any] One for the calling worker; NULL if there is none to be had. */
 struct eider__tray *eider__trays_lend(struct eider__trays *t);

@@ -152,8 +152,10 @@ static bool anybody_busy_locked(struct eider__watchdog *w)
 static void park_locked(struct eider__watchdog *w)
 {
 	eider__store_full(&w->parked, 1);			/* D1 */
-	if (w->lopsided)
-		eider__barrier_heavy();
+	if (w->lopsided && !eider__barrier_heavy()) {
+		eider__store_full(&w->parked, 0);	/* look on, then */
+		return;
+	}
 	while (eider__load_full(&w->parked) && !w->stopping &&
 	       !anybody_busy_locked(w))				/* D2 */
 		eider__cond_wait(&w->change, &w->lock, EIDER_NEVER);
