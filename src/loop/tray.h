@@ -34,7 +34,7 @@ struct eider__tray {
 
 /* All trays of an executor. */
 struct eider__trays {
-	/* Any thread, atomic: there are asymmetric barriers, and none has failed yet. */
+	/* Any thread, atomic: there are asymmetric barriers, and none has failed. */
 	bool works;
 
 	/* Under lock; count may be read by any thread, atomic: it only grows. */
