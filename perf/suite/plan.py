@@ -88,17 +88,19 @@ def loops(count, quick=True):
 GROW = {"jobs": "grow", "jobs_cpu": "grow_cpu"}
 
 
-def grow_jobs(count, quick=True):
+def grow_jobs(count, quick=True, pinned=False):
     """jobs again, where the number of them is what matters.
 
     With 64 in flight: with 1024 a thousand jobs are out at once, and done, before the
-    first is counted.
+    first is counted. And once more on one CPU, where the kernel does not choose between
+    two modes that differ by more than the number of jobs does.
     """
     return Case(
         "jobs",
         (("workers", 1), ("inflight", 64)),
         fixed=count,
         quick=quick,
+        pinned=pinned,
         repeat=True,
         rename=GROW,
         label=f"count={count}",
@@ -159,7 +161,8 @@ NAMES = {
     "idle": [Case("idle", (("seconds", 2), ("loops", 2)), ours=True)],
     "syscalls": [jobs(1, 1024), jobs(2, 1024)],
     "grow": [
-        *(grow_jobs(10**power, quick=power < 7) for power in (3, 4, 5, 6, 7)),
+        *(grow_jobs(10**power, power < 7) for power in (3, 4, 5, 6, 7)),
+        *(grow_jobs(10**power, power < 7, True) for power in (3, 4, 5, 6, 7)),
         *(grow_threads(workers, workers != 4) for workers in (1, 4, 16, 64, 256)),
     ],
 }

@@ -95,6 +95,10 @@ def of_jobs(parameter):
     return parameter.startswith("workers=1,inflight=64,count=")
 
 
+def of_jobs_on_one_cpu(parameter):
+    return parameter.startswith("workers=1,inflight=64,cpus=1,count=")
+
+
 def of_threads(parameter):
     return parameter.endswith(",inflight=1024")
 
@@ -123,7 +127,11 @@ def jobs_targets():
 
 def grow_targets():
     for name, what in (("grow", "time"), ("grow_cpu", "CPU time")):
-        for of, which in (("jobs", of_jobs), ("threads", of_threads)):
+        for of, which in (
+            ("jobs", of_jobs),
+            ("jobs, one CPU", of_jobs_on_one_cpu),
+            ("threads", of_threads),
+        ):
             words = f"{name}: dearest job to cheapest, {what}, by {of}"
             yield Target(words, "<=", 1.5, "x", spread(name, which))
 
