@@ -102,6 +102,7 @@ static void open_post(struct post *post, const struct eider_options *o)
 	ck_assert_int_eq(eider_submit(&post->job, pass_gate, &post->gate), 0);
 	ck_assert_int_ge(eider_loop_turn(post->world.loop, 0), 0);
 	ck_assert(harness_wait_count(&post->gate.inside, 1));
+	post->world.loop->turning = true;	/* so we say */
 }
 
 static void close_post(struct post *post)
@@ -137,6 +138,9 @@ START_TEST(stands_only_where_it_may)
 	post.world.loop->polled = true;
 	ck_assert(!stand(&post));
 	post.world.loop->polled = false;
+	post.world.loop->turning = false;
+	ck_assert(!stand(&post));
+	post.world.loop->turning = true;
 	post.pool->threads_max = 1;	/* there is nobody else to call */
 	ck_assert(!stand(&post));
 	post.pool->threads_max = o.workers_max;
@@ -158,15 +162,15 @@ START_TEST(cuts_its_sleep)
 	int64_t rest;
 
 	open_post(&post, &o);
-	ck_assert_int_eq(eider__guards_rest(post.world.loop), EIDER_NEVER);
+	ck_assert_int_eq(eider__guards_until(post.world.loop), EIDER_NEVER);
 	note_short_ones(post.pool, BRISK);
 	ck_assert(stand(&post));
-	rest = eider__guards_rest(post.world.loop);
+	rest = eider__guards_until(post.world.loop);
 	ck_assert_int_le(rest, eider_now() + HARNESS_MS);
 	ck_assert(post.lane->guards);
 	/* None of its own is out: it does not stay up for the others'. */
 	post.lane->outstanding--;
-	ck_assert_int_eq(eider__guards_rest(post.world.loop), EIDER_NEVER);
+	ck_assert_int_eq(eider__guards_until(post.world.loop), EIDER_NEVER);
 	ck_assert(!post.lane->guards);
 	post.lane->outstanding++;
 	close_post(&post);

@@ -4,9 +4,9 @@
  * One name per operation and order, over plain members. A use that is not
  * relaxed names its partner in a comment ("pairs with ...").
  *
- * There is no bare fence: ThreadSanitizer does not understand them, and the one
- * place that needs a store to be seen before a later load (inbox.c) says so with
- * operations of the total order, "full" here.
+ * There is no fence for the CPU: ThreadSanitizer does not understand them. Who needs a
+ * store to be seen before a later load says so with operations of the total order,
+ * "full" here, or with a lopsided barrier.
  */
 #ifndef EIDER_BASE_ATOMICS_H
 #define EIDER_BASE_ATOMICS_H

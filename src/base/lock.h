@@ -17,6 +17,7 @@ struct eider__lock {
 };
 
 struct eider__cond {
+	/* Any thread, atomic; waiters rises under the lock. */
 	uint32_t turn;			/* changes with every wake-up */
 	uint32_t waiters;
 };
@@ -36,7 +37,10 @@ static inline void eider__lock_give(struct eider__lock *l)
 	pthread_mutex_unlock(&l->mutex);
 }
 
-/* With the lock held, or after it was given; then what changed was changed before. */
+/*
+ * With the lock held; or after it was given, if what changed was changed before, and
+ * the condition outlives the call.
+ */
 void eider__cond_wake(struct eider__cond *c);
 void eider__cond_wake_all(struct eider__cond *c);
 

@@ -1,5 +1,5 @@
 /*
- * patience.h - to poll for a moment before going to sleep
+ * patience.h - who is up, and to poll for a moment before going to sleep
  *
  * Waking a sleeping thread on another CPU is the dearest step there is between two
  * threads: some 20 us for the waker, and up to 60 until the sleeper runs, where an idle
@@ -12,6 +12,9 @@
  * leaves it to him, 255 times. It does not yield: beside a thread that computes, that
  * is to give a whole slice away, milliseconds. Where there is one CPU only, polling is
  * waiting for nobody, and not done at all.
+ *
+ * The count of threads that are up says whether there is a CPU for one more: see
+ * executor/rest.c.
  */
 #ifndef EIDER_BASE_PATIENCE_H
 #define EIDER_BASE_PATIENCE_H

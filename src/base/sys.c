@@ -207,6 +207,9 @@ void eider__thread_set_modest(void)
 {
 	struct sched_param none = { 0 };
 
+	/* Real time, or idle, was chosen by somebody: let it be. */
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		return;
 	(void)sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
 }
 

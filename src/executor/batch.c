@@ -22,7 +22,8 @@
  * Elsewhere worker and raider swap the pointer for NULL: who gets it has the job. And
  * where jobs are not short: the heavy barrier interrupts every CPU that runs a thread
  * of ours, which on a virtual machine is 20 us, and what it saves is 5 ns a job. So
- * nobody begins a raid, either, who sees nothing to take.
+ * nobody begins a raid, either, who sees nothing to take. A heavy barrier that fails
+ * (tray.c, "Refused") is a raid that takes nothing.
  *
  * A raid takes the last jobs, not the first: those are the worker's next.
  */

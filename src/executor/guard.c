@@ -18,7 +18,8 @@
  *	  says
  *	- there is none left, or none of its own jobs is out and it goes to sleep: it
  *	  steps down too
- *	- eider_loop_run() or _turn() returns: who knows when it turns again
+ *	- eider_loop_run() or _turn() returns: who knows when it turns again? Nor does
+ *	  it begin outside of them
  *
  * A job may so wait behind a slow one, with idle workers, for about twice LOOK_NS: not
  * much longer than it takes to wake them; or until the guard's callback returns, if
@@ -98,8 +99,8 @@ bool eider__guard_stand_locked(struct eider_lane *lane)
 	struct eider_loop *loop = lane->loop;
 	int64_t now;
 
-	if (!eider__guard_is_brisk(p) || p->threads_max == 1 || loop->polled ||
-	    loop->patience.max_ns > LOOK_NS)
+	if (!eider__guard_is_brisk(p) || p->threads_max == 1 || !loop->turning ||
+	    loop->polled || loop->patience.max_ns > LOOK_NS)
 		return false;
 	now = eider_now();
 	if (p->guards && is_due(p, now) && is_stuck_locked(p, now)) {
@@ -139,7 +140,8 @@ static void look_at(struct eider_lane *lane, int64_t now)
 	if (!is_due(p, now))
 		return;
 	eider__lock_take(&p->lock);
-	stuck = is_stuck_locked(p, now);
+	/* Once more: another guard may have looked a moment ago. */
+	stuck = is_due(p, now) && is_stuck_locked(p, now);
 	there_is_more = p->queued || eider__worker_has_more_locked(p, NULL);
 	eider__lock_give(&p->lock);
 	if (stuck)
@@ -148,11 +150,12 @@ static void look_at(struct eider_lane *lane, int64_t now)
 		step_down(lane);
 }
 
-/* The lanes of @loop that guard, from @lane on; NULL if there is no more. */
+/* The next lane of @loop that guards, after @lane, or the first; NULL: no more. */
 static struct eider_lane *next_guard(struct eider_loop *loop, struct eider_lane *lane)
 {
 	struct eider_lane *end = loop->lanes->of + EIDER__POOLS_MAX;
 
+	lane = lane ? lane + 1 : loop->lanes->of;
 	while (lane < end && !lane->guards)
 		lane++;
 	return lane < end ? lane : NULL;
@@ -160,19 +163,19 @@ static struct eider_lane *next_guard(struct eider_loop *loop, struct eider_lane 
 
 void eider__guards_look(struct eider_loop *loop)
 {
-	struct eider_lane *lane = loop->lanes->of - 1;
+	struct eider_lane *lane = NULL;
 	int64_t now = eider_now();
 
-	while (loop->guards && (lane = next_guard(loop, lane + 1)))
+	while (loop->guards && (lane = next_guard(loop, lane)))
 		look_at(lane, now);
 }
 
-int64_t eider__guards_rest(struct eider_loop *loop)
+int64_t eider__guards_until(struct eider_loop *loop)
 {
-	struct eider_lane *lane = loop->lanes->of - 1;
+	struct eider_lane *lane = NULL;
 	int64_t deadline = EIDER_NEVER, due;
 
-	while (loop->guards && (lane = next_guard(loop, lane + 1))) {
+	while (loop->guards && (lane = next_guard(loop, lane))) {
 		due = eider__load_relaxed(&lane->pool->looked_at) + LOOK_NS;
 		if (!lane->outstanding)
 			step_down(lane);
@@ -184,8 +187,8 @@ int64_t eider__guards_rest(struct eider_loop *loop)
 
 void eider__guards_step_down(struct eider_loop *loop)
 {
-	struct eider_lane *lane = loop->lanes->of - 1;
+	struct eider_lane *lane = NULL;
 
-	while (loop->guards && (lane = next_guard(loop, lane + 1)))
+	while (loop->guards && (lane = next_guard(loop, lane)))
 		step_down(lane);
 }

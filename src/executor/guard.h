@@ -21,10 +21,10 @@ bool eider__guard_is_there_locked(const struct eider_pool *p);
  */
 bool eider__guard_stand_locked(struct eider_lane *lane);
 
-/* [loop] Once a turn, while loop->guards. */
+/* [loop] Each turn, and now and then in a long one, while loop->guards. */
 void eider__guards_look(struct eider_loop *loop);
-/* [loop] About to sleep. Until when at most. */
-int64_t eider__guards_rest(struct eider_loop *loop);
+/* [loop] About to sleep: until when at most. Lanes without jobs step down. */
+int64_t eider__guards_until(struct eider_loop *loop);
 /* [loop] It turns no more for now. */
 void eider__guards_step_down(struct eider_loop *loop);
 

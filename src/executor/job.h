@@ -34,7 +34,7 @@ enum eider__job_flags {
 	EIDER__JOB_EXPIRED = 512,	/* cancelled by its deadline */
 	EIDER__JOB_SAMPLED = 1024,	/* constant from start on: has a moment */
 
-	/* Of interruptible jobs, the state of the handshake in worker.c. */
+	/* Of interruptible jobs, the state of the handshake in interrupt.c. */
 	EIDER__JOB_RUNNING = 64,
 	EIDER__JOB_INTERRUPTING = 128,
 	EIDER__JOB_RETURNED = 256,

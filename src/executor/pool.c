@@ -16,17 +16,18 @@
  *      jobs are short, to a loop that promises to look again (guard.c).
  *  Q2  What a worker has taken beyond the job it runs stays in its batch, where
  *      others can take from (batch.c).
- *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue and
- *      nothing in any batch. New work can only come under the lock, with Q1.
+ *  Q3  A worker sleeps only if, under the lock, there was nothing in the queue, and
+ *      nothing in any batch or, while a loop stands guard, another worker awake.
+ *      New work can only come under the lock, with Q1.
  *
  * Who fell asleep last is called first: what it needs is still in its CPU's caches, and
- * the others get to the end of their time. The call goes out after the lock was given:
- * a sleeper that is woken under it runs into it, on another CPU, and sleeps again. That
- * it was called is stored under the lock; so by the time of the call it may be up, even
- * gone, and then a word that is no longer its own is woken, which does nothing to
- * anybody (a sleeper looks whether it was called). The pool is still there: its
- * executor is, by the caller's count, or by the lease or the job that a loop has on a
- * single thread, and only that loop's thread gives up.
+ * the others get to the end of their time. The call goes out after the lock was given,
+ * but for a change of state: a sleeper that is woken under it runs into it, on another
+ * CPU, and sleeps again. That it was called is stored under the lock; so by the time of
+ * the call it may be up, even gone, and then a word that is no longer its own is woken,
+ * which does nothing to anybody (a sleeper looks whether it was called). The pool is
+ * still there: its executor is, by the caller's count, or by the lease or the job that
+ * a loop has on a single thread, and only that loop's thread gives up.
  *
  * Ownership	a queued job is the pool's, under its lock, in its backlog (backlog.c).
  *		Whoever takes it out owns it.

@@ -49,7 +49,7 @@ struct eider_pool {
 	uint32_t brisk;			/* how short its jobs are: see guard.c */
 	int64_t looked_at;		/* when a guard did; stored under lock */
 
-	/* Under lock; queued, workers, idle, takes and state are atomic, for all. */
+	/* Under lock; queued, workers, idle and state are atomic, for all. */
 	struct eider__lock lock __attribute__((aligned(64)));
 	struct eider__backlog backlog;
 	unsigned int queued;		/* in backlog */
@@ -105,14 +105,14 @@ int eider__pool_start_worker(struct eider_pool *p);
 /* [any] True if nothing is queued and nothing runs. */
 bool eider__pool_is_free(struct eider_pool *p);
 
-/* For worker.c: the oldest jobs in the queue, @n at most; how many. The way back. */
+/* For workers: the oldest jobs in the queue, @n at most; how many. The way back. */
 unsigned int eider__pool_take_locked(struct eider_pool *p, struct eider_job **jobs,
 				     unsigned int n);
 void eider__pool_put_back_locked(struct eider_pool *p, struct eider_job *job);
 
 /*
- * For worker.c: there is work that nobody has begun. Says who is to come for it, and
- * the caller calls that one when it has let go of the lock.
+ * For workers and guards: there is work that nobody has begun. Says who is to come for
+ * it, and the caller calls that one when it has let go of the lock.
  */
 struct eider__summons {
 	uint32_t *sleeper;		/* the word that one sleeps on, or NULL */

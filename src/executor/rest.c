@@ -11,7 +11,8 @@
  * What a nap may delay is a result, by NAP_NS and the accuracy of the kernel's timers,
  * half as much again, of a job that had to wait for a worker in any case. I/O, other
  * threads and timers end it as they end sleep; and a loop with a job anywhere else
- * sleeps as ever.
+ * sleeps as ever. Whether all CPUs are taken is guessed by how many threads of ours are
+ * up; one that waits inside a job counts, and so does a loop that nobody turns.
  */
 #include "rest.h"
 
@@ -52,7 +53,7 @@ bool eider__rest_is_nap(const struct eider_loop *loop)
 
 int64_t eider__rest_until(struct eider_loop *loop, bool naps)
 {
-	int64_t until = loop->guards ? eider__guards_rest(loop) : EIDER_NEVER;
+	int64_t until = loop->guards ? eider__guards_until(loop) : EIDER_NEVER;
 	int64_t nap = naps ? eider_after(NAP_NS) : EIDER_NEVER;
 
 	return nap < until ? nap : until;

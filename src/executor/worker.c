@@ -6,6 +6,8 @@
  *	 +-- sleep, or end <---+
  *
  * How it comes by its jobs, and when it ends for lack of them, is in worker_take.c.
+ * Short jobs' results go on a tray (loop/tray.c), and while more are to come no loop is
+ * woken from a nap for one (rest.c).
  *
  * Ownership	a job that a worker took is the worker's until it is posted; then
  *		the home thread's, and the worker never looks at it again.
@@ -16,7 +18,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/sys.h"
 #include "executor.h"
@@ -103,7 +104,8 @@ static long run_fn(struct eider__worker *me, struct eider_job *job)
 	return result;
 }
 
-static void run(struct eider__worker *me, struct eider_job *job, bool last)
+/* @more: there are others in hand, which need not be waited for. */
+static void run(struct eider__worker *me, struct eider_job *job, bool last, bool more)
 {
 	struct eider_loop *loop = job->future._loop;
 	long result = me->start_error < 0 ? me->start_error : run_fn(me, job);
@@ -112,7 +114,10 @@ static void run(struct eider__worker *me, struct eider_job *job, bool last)
 	eider__store_relaxed(&job->future._u.result, result);
 	if (last)	/* pairs with eider__pool_is_free() */
 		eider__store_release(&me->busy, false);
+	/* Of this result alone: what fn and the hooks post cannot wait. */
+	me->poster.is_patient = more || eider__load_relaxed(&me->pool->queued);
 	eider__inbox_post(&loop->inbox, &me->poster, &job->future._link);
+	me->poster.is_patient = false;
 }
 
 static void run_batch(struct eider__worker *me, unsigned int n)
@@ -130,9 +135,7 @@ static void run_batch(struct eider__worker *me, unsigned int n)
 		if (!i && b->lopsided && n >= TRAY_FROM)
 			eider__poster_begin(&me->poster, &job->future._loop->inbox);
 		/* Half way there is time to get more before it runs out. */
-		me->poster.is_patient = (i + 1 < n && i != n / 2) ||
-					eider__load_relaxed(&me->pool->queued);
-		run(me, job, i + 1 == n);
+		run(me, job, i + 1 == n, i + 1 < n && i != n / 2);
 	}
 	eider__poster_end(&me->poster);
 }

@@ -21,7 +21,7 @@ struct eider__worker {
 	/* Under the pool's lock. */
 	struct eider_node node;
 	struct eider_node asleep;	/* in the pool's sleepers */
-	uint32_t called;		/* from there; it sleeps on this word */
+	uint32_t called;		/* from there; atomic, it sleeps on this */
 	uint64_t seen_beat;		/* by a guard, when it looked last */
 
 	/* Its own, loads by any thread, atomic. */

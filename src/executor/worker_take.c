@@ -8,11 +8,10 @@
  * Order. Jobs are taken in the order of the queue. With several workers a batch may
  * run after the beginning of the next one: by at most a batch.
  *
- * When there is nothing, not even in others' batches, it polls for a moment, one worker
- * of a pool at a time; sleeps; and ends after a while, if there are others.
+ * When there is nothing, not even in others' batches (left alone while a loop stands
+ * guard and one worker is enough), it polls for a moment, one worker of a pool at a
+ * time; sleeps; and ends after a while, if it is of many.
  */
-#include <errno.h>
-
 #include "base/sys.h"
 #include "executor.h"
 #include "guard.h"
@@ -94,8 +93,7 @@ static unsigned int take_locked(struct eider__worker *me)
 		me->leaves = n > 1 || (n && eider__worker_has_more_locked(p, me));
 	}
 	eider__batch_fill_locked(&me->batch, n, may_be_lopsided(me));
-	if (n)
-		eider__store_relaxed(&p->takes, p->takes + 1);
+	p->takes += n > 0;
 	return n;
 }
 

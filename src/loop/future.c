@@ -26,6 +26,7 @@ void eider__future_complete_now(struct eider_future *f, long result)
 	f->_u.result = result;
 	f->_state += EIDER__READY - EIDER__PENDING;
 	eider__fifo_push(&f->_loop->running, &f->_link);
+	eider__count(&f->_loop->counts.links, 1);
 }
 
 void eider__future_finish(struct eider_future *f)

@@ -33,12 +33,13 @@
  * here too ("each"), to compare with.
  *
  * A loop may also nap: then its state is a third one, for which a poster that is
- * patient does not ring. The loop wakes by itself soon, so nothing is lost by it; P2 to
- * P4 are the same for all others.
+ * patient does not ring at P2. The loop wakes by itself soon, so nothing is lost by it;
+ * P2 to P4 are the same for all others.
  *
  * Invariants
  *
- *  W1  An item pushed before L1 is taken before the loop waits.
+ *  W1  An item pushed before L1 is taken before the loop waits; a nap excepted, for
+ *      what is on trays.
  *  W2  The doorbell rings at most once per L1, however many push.
  *  W3  A doorbell that could not be rung (ENOMEM in the kernel) is rung again
  *      until it was: the poster is the only one who knows.
@@ -302,11 +303,13 @@ unsigned int eider__inbox_take_some(struct eider__inbox *in, struct eider_link *
 }
 
 /* L2 of tray.c. */
-static bool trays_have_nothing(struct eider__inbox *in)
+static bool trays_have_nothing(struct eider__inbox *in, bool naps)
 {
 	if (!in->number)
 		return true;
-	if (eider__trays_are_in_use(in->trays) && !eider__trays_barrier(in->trays))
+	/* What a nap may miss it finds when it is over. */
+	if (!naps && eider__trays_are_in_use(in->trays) &&
+	    !eider__trays_barrier(in->trays))
 		return false;
 	return !eider__trays_have(in->trays, in->number, 1);
 }
@@ -314,7 +317,7 @@ static bool trays_have_nothing(struct eider__inbox *in)
 bool eider__inbox_sleep(struct eider__inbox *in, bool naps)
 {
 	eider__store_full(&in->state, naps ? NAPPING : SLEEPING);	/* L1 */
-	return trays_have_nothing(in) &&
+	return trays_have_nothing(in, naps) &&
 	       eider__load_full(&in->tail) == in->taken &&
 	       !eider__load_full(&in->head);		/* L2 */
 }

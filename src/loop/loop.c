@@ -22,8 +22,9 @@
  * Invariants
  *
  *  L1  Only the home thread touches the ring, the ready list and the timers.
- *  L2  A link is in at most one list, or in the array, which is empty but between
- *      reaping and running.
+ *  L2  A link is in at most one list (ready, running, handoff), or in the array.
+ *      Between turns running and the array are empty; while links run only the end
+ *      of a fiber adds to running, and nothing to the array.
  *  L3  The kernel is entered only if there is something to submit, to wait for,
  *      or the kernel said (TASKRUN, overflow) that it has something.
  *  L4  Between the announcement of sleep and the waking nothing is run.
@@ -37,7 +38,6 @@
 #include "loop.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/sys.h"
 #include "op.h"
@@ -225,8 +225,8 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline, bool naps)
 		return eider__ring_submit(&loop->ring);
 	if (t && t->_deadline < deadline)
 		deadline = t->_deadline;
-	if (loop->shots.is_held)	/* no memory: look again soon */
-		deadline = eider_after(1000000);
+	if (loop->shots.is_held && deadline > eider_after(1000000))
+		deadline = eider_after(1000000);	/* no memory: look again soon */
 	if (loop->jobs || loop->guards) {
 		int64_t until = loop->rest_until(loop, naps);
 
@@ -290,7 +290,9 @@ int eider_loop_turn(struct eider_loop *loop, int64_t deadline)
 
 	if (err < 0)
 		return err;
+	loop->turning = true;
 	err = turn(loop, deadline);
+	loop->turning = false;
 	loop->relieve(loop);
 	eider__store_relaxed(&loop->stop, 0);
 	if (!err && loop->polled)
@@ -305,11 +307,13 @@ long eider_loop_run(struct eider_loop *loop)
 
 	if (err < 0)
 		return err;
+	loop->turning = true;
 	do {
 		err = turn(loop, deadline);
 		deadline = EIDER_NEVER;
 	} while (!err && !eider__load_acquire(&loop->stop) &&
 		 (eider__loop_is_busy(loop) || !eider__inbox_is_empty(&loop->inbox)));
+	loop->turning = false;
 	loop->relieve(loop);
 	eider__store_relaxed(&loop->stop, 0);
 	return err;

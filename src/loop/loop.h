@@ -33,7 +33,7 @@ struct eider_loop {
 	struct eider__lanes *lanes;
 	void (*resume)(void *fiber);
 	void (*on_busy)(struct eider_loop *);	/* about to run something */
-	void (*look)(struct eider_loop *);	/* once a turn, while guards */
+	void (*look)(struct eider_loop *);	/* each turn, while guards */
 	void (*relieve)(struct eider_loop *);	/* when it turns no more for now */
 	/* With jobs: see executor/rest.h. */
 	bool (*is_nap)(const struct eider_loop *);
@@ -44,7 +44,7 @@ struct eider_loop {
 	/* Home thread only. */
 	struct eider__ring ring;
 	struct eider__fifo ready;	/* to be run */
-	struct eider__fifo running;	/* in this turn */
+	struct eider__fifo running;	/* in this turn; else empty */
 	struct eider_link *arrived[EIDER__INBOX_ROOM];	/* and then these */
 	unsigned int arrived_count;
 	const struct eider_link *next_up;	/* while one of them runs: the next */
@@ -61,6 +61,7 @@ struct eider_loop {
 	struct eider_node requests;	/* of remote.c, taken and not returned */
 	struct eider__shots shots;
 	struct eider__buffers buffers;	/* for streams: see net/stream.c */
+	bool turning;			/* inside eider_loop_run() or _turn() */
 	bool dispatching;		/* inside a fiber or callback */
 	bool polled;			/* by another event loop: see polled.c */
 	unsigned int timeouts;	/* of polled.c, in the kernel */

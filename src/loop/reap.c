@@ -1,7 +1,8 @@
 /*
  * reap.c - make ready what has come: CQEs, results of other threads, timers
  *
- * Nothing is run here, so all of it may be done at any time of a turn.
+ * Nothing of the user's is run here. While links are run only eider__loop_reap_early()
+ * may be called: the others fill the array that is being gone through.
  */
 #include "loop.h"
 #include "op.h"

@@ -46,7 +46,8 @@
  *
  * Refused. A program may forbid itself membarrier() later (seccomp). Then no new batch
  * is carried on a tray, nor is any lopsided otherwise; and until those that are under
- * way have ended, which T4 says, a loop does not sleep, and one that closes waits.
+ * way have ended, which T4 says, a loop does not sleep (it turns), and one that closes
+ * waits, for as long as their jobs take.
  *
  * Trays are the executor's: a worker borrows one while it lives, and what it leaves
  * there is taken by its loop as ever. The next borrower goes on where it ended.
