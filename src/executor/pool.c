@@ -196,7 +196,7 @@ bool eider__pool_remove(struct eider_pool *p, struct eider_job *job)
 	if (removed)
 		eider__store_relaxed(&p->queued, p->queued - 1);
 	else
-		removed = eider__worker_unslot_locked(p, job);
+		removed = eider__worker_give_up_locked(p, job);
 	eider__lock_give(&p->lock);
 	return removed;
 }

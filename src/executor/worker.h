@@ -95,6 +95,6 @@ void eider__worker_interrupt_all(struct eider_job *running);
 bool eider__worker_has_more_locked(struct eider_pool *p,
 				   const struct eider__worker *but);
 /* Under the pool's lock: take exactly @job out of a batch. */
-bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job);
+bool eider__worker_give_up_locked(struct eider_pool *p, struct eider_job *job);
 
 #endif

@@ -49,7 +49,7 @@ bool eider__worker_has_more_locked(struct eider_pool *p,
 	return false;
 }
 
-bool eider__worker_unslot_locked(struct eider_pool *p, struct eider_job *job)
+bool eider__worker_give_up_locked(struct eider_pool *p, struct eider_job *job)
 {
 	eider__node_each(node, &p->all)
 		if (eider__batch_remove_locked(&worker_of(node)->batch, job))

@@ -246,10 +246,13 @@ static int sleep_until(struct eider_loop *loop, int64_t deadline, bool naps)
 
 static int enter(struct eider_loop *loop, int64_t deadline)
 {
-	bool naps = loop->jobs && !loop->ready.first && loop->is_nap(loop);
+	bool naps;
 
-	if (!loop->ready.first && deadline > 0 && (naps || !poll_for_results(loop)))
-		return sleep_until(loop, deadline, naps);
+	if (!loop->ready.first && deadline > 0) {
+		naps = loop->jobs && loop->is_nap(loop);
+		if (naps || !poll_for_results(loop))
+			return sleep_until(loop, deadline, naps);
+	}
 	return eider__ring_has_work(&loop->ring) ?
 		       eider__ring_submit(&loop->ring) : 0;
 }
@@ -293,7 +296,8 @@ int eider_loop_turn(struct eider_loop *loop, int64_t deadline)
 	loop->turning = true;
 	err = turn(loop, deadline);
 	loop->turning = false;
-	loop->relieve(loop);
+	if (loop->guards)
+		loop->relieve(loop);
 	eider__store_relaxed(&loop->stop, 0);
 	if (!err && loop->polled)
 		err = eider__loop_leave_asleep(loop);
@@ -314,7 +318,8 @@ long eider_loop_run(struct eider_loop *loop)
 	} while (!err && !eider__load_acquire(&loop->stop) &&
 		 (eider__loop_is_busy(loop) || !eider__inbox_is_empty(&loop->inbox)));
 	loop->turning = false;
-	loop->relieve(loop);
+	if (loop->guards)
+		loop->relieve(loop);
 	eider__store_relaxed(&loop->stop, 0);
 	return err;
 }
