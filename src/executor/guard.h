@@ -25,7 +25,7 @@ bool eider__guard_stand_locked(struct eider_lane *lane);
 void eider__guards_look(struct eider_loop *loop);
 /* [loop] About to sleep: until when at most. Lanes without jobs step down. */
 int64_t eider__guards_until(struct eider_loop *loop);
-/* [loop] It turns no more for now. */
+/* [loop] It stops turning. */
 void eider__guards_step_down(struct eider_loop *loop);
 
 #endif

@@ -34,7 +34,7 @@ struct eider_loop {
 	void (*resume)(void *fiber);
 	void (*on_busy)(struct eider_loop *);	/* about to run something */
 	void (*look)(struct eider_loop *);	/* each turn, while guards */
-	void (*relieve)(struct eider_loop *);	/* when it turns no more for now */
+	void (*relieve)(struct eider_loop *);	/* when it stops turning */
 	/* With jobs: see executor/rest.h. */
 	bool (*is_nap)(const struct eider_loop *);
 	int64_t (*rest_until)(struct eider_loop *, bool naps);

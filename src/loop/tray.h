@@ -72,7 +72,7 @@ static inline uint64_t eider__tray_count(uint64_t tail)
  * results for another. A full barrier.
  */
 bool eider__tray_open(struct eider__tray *tray, unsigned int number);
-/* [worker] No more for now. */
+/* [worker] That was the last of them. */
 static inline void eider__tray_shut(struct eider__tray *tray)
 {
 	/* Pairs with eider__trays_are_in_use(): what was put there is seen. */
