@@ -81,8 +81,9 @@ EIDER_API long eider_result(const struct eider_future *f);
  *	job	queued: taken out, -ECANCELED. Running: eider_cancelled() turns
  *		true and the interrupt hook is called; the result is what the
  *		function then returns
- *	fiber	what it awaits now, or else next, is cancelled, once; what the
- *		fiber makes of that is its result
+ *	fiber	what it awaits now is cancelled, or else next, and so on until
+ *		one of its waits was told so (-ECANCELED), once; what the fiber
+ *		makes of that is its result
  */
 EIDER_API void eider_cancel(struct eider_future *f);
 

@@ -49,6 +49,7 @@ EIDER_API long eider_sendv_until(int fd, struct iovec *iov, unsigned int n,
 
 /* [fiber] A descriptor, close-on-exec. @path stays in use until this returns. */
 EIDER_API long eider_open(const char *path, int flags, mode_t mode);
+/* [fiber] Also in a cancelled fiber, which is told by its next wait. */
 EIDER_API long eider_close(int fd);
 
 /* [fiber] @offset -1 is the file's own position. Reads what is there; 0 the end. */

@@ -48,6 +48,9 @@ struct eider_stream {
 	uint32_t _puts;
 	bool _armed;
 	bool _single;			/* no multishot any more */
+	bool _late;			/* _op ends for a fiber that knows why */
+	bool _closing;
+	struct eider_fiber *_receiver;	/* that waits for it, in a peek */
 	struct eider__spilled *_spilled, **_spilled_end;
 	struct eider_node _node;	/* in the loop's streams */
 };
@@ -86,7 +89,8 @@ EIDER_API long eider_stream_recv(struct eider_stream *s, void *buf, size_t len,
 
 /*
  * [fiber] End the receive, give the buffers back, close the socket. Sleeps until
- * the kernel has let go; never fails.
+ * the kernel has let go; never fails. A fiber that peeks meanwhile gets -ECANCELED
+ * first.
  */
 EIDER_API void eider_stream_close(struct eider_stream *s);
 

@@ -5,8 +5,11 @@
  * runs the future. Everything a wait needs is on the fiber's stack.
  *
  * While it waits a fiber says for what (awaited), so that cancelling the fiber can
- * cancel that. A cancellation that comes while it waits for nothing is delivered
- * to its next wait; once, so that what it does to clean up can wait in peace.
+ * cancel that. A cancellation is not lost: one that comes while the fiber waits for
+ * nothing is for its next wait, and so is one that came too late, for a wait that ended
+ * with another result. It is spent when a wait has said -ECANCELED: once, so that what
+ * the fiber does to clean up can wait in peace. Calls that wait several times need not
+ * think of it: the next of their waits ends them.
  */
 #include <errno.h>
 
@@ -22,11 +25,24 @@ static void suspend_for(struct eider_fiber *fiber, struct eider_future *const *f
 	fiber->awaited_count = n;
 	if (fiber->cancel_due) {
 		fiber->cancel_due = false;
+		fiber->cancel_asked = true;
 		for (size_t i = 0; i < n; i++)
 			eider_cancel(fs[i]);
 	}
 	eider__fiber_suspend(fiber);
 	fiber->awaited_count = 0;
+}
+
+/* The wait is over: has it told a cancellation that was asked of it? */
+static inline bool settle_cancel(struct eider_fiber *fiber, bool told)
+{
+	bool late = fiber->cancel_asked && !told;
+
+	if (!fiber->cancel_asked)
+		return false;
+	fiber->cancel_asked = false;
+	fiber->cancel_due |= late;
+	return late;
 }
 
 long eider_await(struct eider_future *f)
@@ -42,6 +58,7 @@ long eider_await(struct eider_future *f)
 	if (err < 0)
 		return err;
 	suspend_for(fiber, &f, 1);
+	settle_cancel(fiber, f->_u.result == -ECANCELED);
 	return f->_u.result;
 }
 
@@ -95,6 +112,7 @@ int eider_await_until(struct eider_future *f, int64_t deadline)
 		eider__loop_add_timer(f->_loop, &w.timer, deadline, pass_wait);
 	suspend_for(fiber, &f, 1);
 	eider__loop_remove_timer(f->_loop, &w.timer);
+	settle_cancel(fiber, !w.passed && f->_u.result == -ECANCELED);
 	return w.passed ? -ETIME : 0;
 }
 
@@ -121,6 +139,14 @@ static long first_done(struct eider_future *const *fs, size_t n)
 	return -EINPROGRESS;
 }
 
+static bool any_cancelled(struct eider_future *const *fs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (eider_result(fs[i]) == -ECANCELED)
+			return true;
+	return false;
+}
+
 long eider_await_any(struct eider_future *const *fs, size_t n)
 {
 	struct eider_fiber *fiber = eider__fiber_here();
@@ -144,30 +170,46 @@ long eider_await_any(struct eider_future *const *fs, size_t n)
 	if (waited == n) {
 		suspend_for(fiber, fs, n);
 		err = first_done(fs, n);
+		settle_cancel(fiber, any_cancelled(fs, n));
 	}
 	for (size_t i = 0; i < waited; i++)
 		eider__future_unwait(fs[i]);
 	return err;
 }
 
-long eider_next_until(struct eider_op *op, int64_t deadline)
+/* Without one to give: its result, or -ETIME. */
+static long wait_next(struct eider_op *op, struct eider_fiber *fiber, int64_t deadline,
+		      bool *ret_late)
+{
+	struct eider_future *f = &op->future;
+	long res = eider__op_wait_next(op, fiber, deadline);
+
+	if (res < 0)
+		return res;
+	suspend_for(fiber, &f, 1);
+	eider__op_end_wait(op);
+	res = eider__op_has_next(op) ? eider_next_now(op) : -ETIME;
+	*ret_late = settle_cancel(fiber, res == -ECANCELED);
+	return res;
+}
+
+long eider__next_late(struct eider_op *op, int64_t deadline, bool *ret_late)
 {
 	struct eider_fiber *fiber = eider__fiber_here();
-	struct eider_future *f = &op->future;
-	int err;
 
-	if (!fiber || fiber->future._loop != f->_loop)
+	*ret_late = false;
+	if (!fiber || fiber->future._loop != op->future._loop)
 		return eider__not_here();
-	if (!eider__op_has_next(op)) {
-		err = eider__op_wait_next(op, fiber, deadline);
-		if (err < 0)
-			return err;
-		suspend_for(fiber, &f, 1);
-		eider__op_end_wait(op);
-		if (!eider__op_has_next(op))
-			return -ETIME;
-	}
+	if (!eider__op_has_next(op))
+		return wait_next(op, fiber, deadline, ret_late);
 	return eider_next_now(op);
+}
+
+long eider_next_until(struct eider_op *op, int64_t deadline)
+{
+	bool late;
+
+	return eider__next_late(op, deadline, &late);
 }
 
 long eider_next(struct eider_op *op)

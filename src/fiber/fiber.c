@@ -53,14 +53,26 @@ static bool waits(const struct eider_fiber *fiber)
 	return fiber->awaited_count;
 }
 
+void eider__fiber_cancel_wait(struct eider_fiber *fiber)
+{
+	for (size_t i = 0; i < fiber->awaited_count; i++)
+		eider_cancel(fiber->awaited[i]);
+}
+
 static void cancel_fiber(struct eider_future *f)
 {
 	struct eider_fiber *fiber = eider__container(f, struct eider_fiber, future);
 
-	/* A wait that is over but for its turn does not notice: it is for the next. */
-	fiber->cancel_due = !waits(fiber);
-	for (size_t i = 0; i < fiber->awaited_count && !fiber->cancel_due; i++)
-		eider_cancel(fiber->awaited[i]);
+	/*
+	 * A wait that is over but for its turn does not notice: it is for the next.
+	 * Unless it was asked of that wait before, which says what came of it.
+	 */
+	if (!waits(fiber)) {
+		fiber->cancel_due |= !fiber->cancel_asked;
+		return;
+	}
+	fiber->cancel_asked = true;
+	eider__fiber_cancel_wait(fiber);
 }
 
 static const struct eider_kind fiber_kind = {

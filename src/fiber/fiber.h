@@ -21,7 +21,8 @@ struct eider_fiber {
 	const char *name;
 	struct eider_future *const *awaited;	/* what cancelling it cancels */
 	size_t awaited_count;
-	bool cancel_due;		/* asked while it awaited nothing */
+	bool cancel_due;		/* to be asked of its next wait */
+	bool cancel_asked;		/* of this wait, which may end otherwise */
 	bool detached;
 	struct eider_context *context;	/* it is in, counted: executor/context.h */
 
@@ -94,6 +95,14 @@ eider__fiber_suspend(struct eider_fiber *fiber)
  * kept for the next wait.
  */
 long eider__await_shielded(struct eider_future *f);
+/* [loop] Cancel what @fiber waits for, if anything, and not the fiber. */
+void eider__fiber_cancel_wait(struct eider_fiber *fiber);
+/*
+ * [fiber] eider_next_until(). *ret_late: the fiber was cancelled in this wait, which
+ * ended otherwise. The op was asked to end all the same, and the -ECANCELED by which it
+ * does is not meant for the next who asks.
+ */
+long eider__next_late(struct eider_op *op, int64_t deadline, bool *ret_late);
 /* [fiber] The entry for @op; turns the loop until the submission queue has room. */
 struct io_uring_sqe *eider__sqe_in_fiber(struct eider_op *op, int64_t deadline);
 /* [loop] Have @fiber resumed from the ready list. */

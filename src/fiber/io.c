@@ -156,7 +156,7 @@ long eider_close(int fd)
 	if (!eider_in_fiber())
 		return eider__not_here();
 	io_uring_prep_close(sqe_in_fiber(&op), fd);
-	return eider_await(&op.future);
+	return eider__await_shielded(&op.future);
 }
 
 long eider_read(int fd, void *buf, size_t len, int64_t offset)

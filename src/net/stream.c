@@ -87,6 +87,7 @@ static void arm(struct eider_stream *s)
 	struct io_uring_sqe *sqe = eider__sqe_in_fiber(&s->_op, EIDER_NEVER);
 
 	s->_armed = true;
+	s->_late = false;
 	s->_puts = b->puts;
 	if (!b->chosen_by_kernel) {
 		io_uring_prep_poll_add(sqe, s->fd, POLLIN);
@@ -149,6 +150,8 @@ static int take_result(struct eider_stream *s, long res, uint32_t buffer,
 	case -ENOBUFS:
 		return wait_for_buffer(s, deadline);
 	case -ECANCELED:
+		if (s->_late)		/* the wait for the next one says it */
+			return 0;
 		if (!eider__op_was_overfull(&s->_op))
 			return -ECANCELED;
 		s->_single = true;
@@ -166,13 +169,29 @@ static int take_result(struct eider_stream *s, long res, uint32_t buffer,
 	return 0;
 }
 
+/*
+ * A cancelled fiber may get data all the same. Then the op ends, which is no news for
+ * anybody; it is awaited first, so that a cancellation is told from it.
+ */
+static long next_result(struct eider_stream *s, int64_t deadline)
+{
+	bool late;
+	long res;
+
+	if (s->_late && !eider__op_has_next(&s->_op))
+		(void)eider__await_shielded(&s->_op.future);
+	res = eider__next_late(&s->_op, deadline, &late);
+	s->_late |= late;
+	return res;
+}
+
 static int receive_chosen(struct eider_stream *s, int64_t deadline)
 {
 	long res;
 
 	if (!s->_armed)
 		arm(s);
-	res = eider_next_until(&s->_op, deadline);
+	res = next_result(s, deadline);
 	if (res == -ETIME)	/* it may have had a turn, and a buffer soon */
 		eider__turns_next(&eider__buffers_of(s)->waiting, 0);
 	if (res == -ETIME || res == -EBUSY)
@@ -223,7 +242,7 @@ static int receive_plain(struct eider_stream *s, int64_t deadline)
 
 	if (!s->_armed)
 		arm(s);
-	res = eider_next_until(&s->_op, deadline);
+	res = next_result(s, deadline);
 	if (res == -ETIME || res == -EBUSY)
 		return (int)res;
 	s->_armed = false;
@@ -236,11 +255,13 @@ static int receive(struct eider_stream *s, int64_t deadline)
 	int err;
 
 	s->_buffer = EIDER__RECEIVING;
+	s->_receiver = eider__fiber_here();
 	err = eider__buffers_of(s)->chosen_by_kernel ? receive_chosen(s, deadline) :
 						receive_plain(s, deadline);
+	s->_receiver = NULL;
 	if (s->_buffer == EIDER__RECEIVING)
 		s->_buffer = EIDER__NO_BUFFER;
-	return err;
+	return s->_closing ? -ECANCELED : err;
 }
 
 long eider_stream_peek(struct eider_stream *s, const char **ret_data, int64_t deadline)
@@ -291,12 +312,23 @@ long eider_stream_recv(struct eider_stream *s, void *buf, size_t len, int64_t de
 	return n;
 }
 
+/*
+ * Somebody peeks, and learns of it first: whatever he waits for, and waits for next,
+ * is cancelled, until he has left. He is not: his other waits are not ours.
+ */
+static void end_peek(struct eider_stream *s)
+{
+	while (s->_receiver) {
+		eider__fiber_cancel_wait(s->_receiver);
+		eider_yield();
+	}
+}
+
 /* The kernel's last word, and the buffers of what nobody read. */
 static void end_receive(struct eider_stream *s)
 {
 	eider_cancel(&s->_op.future);
-	while (eider__await_shielded(&s->_op.future) == -EBUSY)
-		eider_yield();		/* somebody peeks, and learns of it first */
+	(void)eider__await_shielded(&s->_op.future);
 	while (eider_next_now(&s->_op) != -ENODATA)
 		put_unread(s);
 	s->_armed = false;
@@ -306,6 +338,8 @@ void eider_stream_close(struct eider_stream *s)
 {
 	if (!eider__fiber_here() || !eider__is_home(s->_op.future._loop))
 		return;
+	s->_closing = true;
+	end_peek(s);
 	if (s->_armed)
 		end_receive(s);
 	eider_stream_consume(s, s->_len);
