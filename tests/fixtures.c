@@ -38,6 +38,26 @@ struct eider_fiber *start(eider_fn *fn, void *arg)
 	return fiber;
 }
 
+bool uses(enum eider_feature f)
+{
+	struct eider_features all;
+
+	eider_executor_features(executor_here(), &all);
+	return all.of[f].state == EIDER_FEATURE_YES;
+}
+
+uint64_t ops_started(void)
+{
+	struct eider_stats *stats;
+	uint64_t n;
+
+	ck_assert_int_eq(eider_stats_read(executor_here(), &stats), 0);
+	ck_assert_uint_eq(stats->loop_count, 1);
+	n = stats->loops[0].ops_started;
+	eider_stats_free(stats);
+	return n;
+}
+
 void yield_often(void)
 {
 	for (int i = 0; i < 200; i++)

@@ -22,6 +22,11 @@ void close_world(const struct world *w);
 struct eider_executor *executor_here(void);
 struct eider_pool *pool_here(void);
 
+/* [fiber] Does the executor use it? */
+bool uses(enum eider_feature f);
+/* [fiber] How many ops the executor's only loop has started. */
+uint64_t ops_started(void);
+
 /* [fiber] Spawn one, to be joined. */
 struct eider_fiber *start(eider_fn *fn, void *arg);
 /* [fiber] Give all others time to do what they should not do. */

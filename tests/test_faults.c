@@ -749,6 +749,31 @@ FAULT_TEST(network_without_buffer_ring)
 	return use_network_without(EIDER_FEATURE_BUFFER_RING);
 }
 
+FAULT_TEST(network_without_multishot_accept)
+{
+	return use_network_without(EIDER_FEATURE_MULTISHOT_ACCEPT);
+}
+
+/* Made by the second listen after the first has left its file behind. */
+FAULT_TEST(a_path)
+{
+	char address[160];
+	long err = 0;
+
+	snprintf(address, sizeof(address), "unix:%s", harness_temp_file("socket"));
+	for (int i = 0; i < 2; i++) {
+		int fd = eider_listen(address, 0);
+
+		if (fd >= 0)
+			close(fd);
+		else if (fd == -EADDRINUSE)	/* bind() failed, or looking there */
+			note(&err, -EAGAIN);
+		else
+			note(&err, fd);
+	}
+	return err;
+}
+
 static long look_names_up(void *arg)
 {
 	struct addrinfo *found;
@@ -866,6 +891,8 @@ static void add_network(Suite *s)
 	tcase_add_test(t, network);
 	tcase_add_test(t, network_without_multishot);
 	tcase_add_test(t, network_without_buffer_ring);
+	tcase_add_test(t, network_without_multishot_accept);
+	tcase_add_test(t, a_path);
 	tcase_add_test(t, names);
 }
 

@@ -7,17 +7,21 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "fixtures.h"
 
 static const uint64_t ways[] = {
@@ -156,6 +160,28 @@ START_TEST(names_of_sockets)
 }
 END_TEST
 
+/* Of this host, in brackets and with its interface; false if it has none. */
+static bool link_local_address(char *text, socklen_t size)
+{
+	struct ifaddrs *all;
+	bool found = false;
+	char host[60];
+
+	ck_assert(!getifaddrs(&all));
+	for (struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+		const struct sockaddr_in6 *a = (struct sockaddr_in6 *)i->ifa_addr;
+
+		if (!a || a->sin6_family != AF_INET6 ||
+		    !IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr))
+			continue;
+		found = !getnameinfo((const struct sockaddr *)a, sizeof(*a), host,
+				     sizeof(host), NULL, 0, NI_NUMERICHOST);
+		snprintf(text, size, "[%s]", host);
+	}
+	freeifaddrs(all);
+	return found;
+}
+
 START_TEST(version_6)
 {
 	int fd = eider_listen("[::1]:0", 0);
@@ -166,6 +192,37 @@ START_TEST(version_6)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_gt(eider_socket_name(fd, false, name, sizeof(name)), 0);
 	ck_assert_msg(!strncmp(name, "[::1]:", 6), "%s", name);
+	close(fd);
+}
+END_TEST
+
+/* An address of IPv6 that is none without its interface. */
+START_TEST(scopes)
+{
+	struct sockaddr_in6 all = { .sin6_family = AF_INET6 };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char name[80], begin[64];
+
+	all.sin6_addr.s6_addr[0] = 0xff;
+	all.sin6_addr.s6_addr[1] = 0x02;
+	all.sin6_addr.s6_addr[15] = 1;
+	all.sin6_scope_id = if_nametoindex("lo");
+	if (fd < 0)
+		return;		/* the host has it not */
+	if (!bind(fd, (struct sockaddr *)&all, sizeof(all))) {
+		ck_assert_int_gt(eider_socket_name(fd, false, name, sizeof(name)), 0);
+		ck_assert_msg(!strncmp(name, "[ff02::1%lo]:", 13), "%s", name);
+	}
+	close(fd);
+	/* And back, where such an address can be had. */
+	if (!link_local_address(begin, sizeof(begin)))
+		return;
+	snprintf(name, sizeof(name), "%s:0", begin);
+	fd = eider_listen(name, EIDER_LISTEN_SHARED);
+	ck_assert_msg(fd >= 0, "%s: %s", name, eider_strerror(fd));
+	ck_assert_int_gt(eider_socket_name(fd, false, name, sizeof(name)), 0);
+	ck_assert_msg(!strncmp(name, begin, strlen(begin)), "%s: %s", begin, name);
+	ck_assert_int_eq(eider_listen(name, 0), -EADDRINUSE);
 	close(fd);
 }
 END_TEST
@@ -249,6 +306,68 @@ START_TEST(a_path_left_behind)
 	ck_assert_int_eq(eider_listen(address, 0), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
 	ck_assert_int_eq(eider_listen("unix:/no/such/directory/x", 0), -ENOENT);
+}
+END_TEST
+
+enum { STARTING = 4 };
+
+struct starting {
+	const char *address;
+	pthread_barrier_t gate;
+	unsigned int listening;
+	int fd;
+};
+
+static void *listen_at_once(void *arg)
+{
+	struct starting *s = arg;
+	int fd;
+
+	pthread_barrier_wait(&s->gate);
+	fd = eider_listen(s->address, 0);
+	if (fd < 0) {
+		ck_assert_int_eq(fd, -EADDRINUSE);
+		return NULL;
+	}
+	harness_add(&s->listening, 1);
+	harness_set(&s->fd, fd);
+	return NULL;
+}
+
+/* Servers that start together at what one before them has left: one gets it. */
+START_TEST(starting_at_one_path)
+{
+	struct starting s = { .address = unix_address("start") };
+	unsigned int rounds = harness_count(200, 20);
+	pthread_t threads[STARTING];
+
+	ck_assert(!pthread_barrier_init(&s.gate, NULL, STARTING));
+	for (unsigned int round = 0; round < rounds; round++) {
+		close(listen_at(s.address));
+		s.listening = 0;
+		for (int i = 0; i < STARTING; i++)
+			ck_assert(!pthread_create(&threads[i], NULL, listen_at_once,
+						  &s));
+		for (int i = 0; i < STARTING; i++)
+			pthread_join(threads[i], NULL);
+		ck_assert_uint_eq(s.listening, 1);
+		ck_assert_int_eq(eider_listen(s.address, 0), -EADDRINUSE);
+		close(s.fd);
+	}
+	pthread_barrier_destroy(&s.gate);
+}
+END_TEST
+
+/* Somebody has locked the directory, as systemd-tmpfiles respects it: all the same. */
+START_TEST(a_locked_directory)
+{
+	int lock = open(harness_temp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ck_assert_int_ge(lock, 0);
+	close(listen_at(unix_address("locked")));
+	ck_assert(!flock(lock, LOCK_EX));
+	close(listen_at(unix_address("locked")));
+	close(lock);
 }
 END_TEST
 
@@ -471,7 +590,10 @@ NET_TEST(no_descriptor_left)
 	return 0;
 }
 
-/* A client that resets before it was accepted is in nobody's way. */
+/*
+ * A client that resets before it was accepted is in nobody's way. Linux gives it all
+ * the same, and reading from it says so; other systems say -ECONNABORTED.
+ */
 NET_TEST(a_reset_before)
 {
 	struct linger at_once = { 1, 0 };
@@ -495,6 +617,51 @@ NET_TEST(a_reset_before)
 		ck_assert(byte == 'x' || !given);
 	}
 	close(other);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* And if this one said it too, it would be passed over. */
+NET_TEST(an_aborted_connection)
+{
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name), client = plain_connect(fd);
+	long got;
+
+	eider_acceptor_init(&a, fd);
+	eider__fault_arm(1, 2);
+	got = eider_acceptor_next(&a, in_good_time());
+	ck_assert_uint_eq(eider__fault_hits(), 3);
+	eider__fault_arm(0, 0);
+	ck_assert_int_ge(got, 0);
+	close((int)got);
+	close(client);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* One op for all, or one for each: so it is known which of the ways was gone. */
+NET_TEST(as_many_ops_as_needed)
+{
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name);
+	uint64_t before = ops_started();
+
+	eider_acceptor_init(&a, fd);
+	for (int i = 0; i < 10; i++) {
+		int client = plain_connect(fd);
+		long got = eider_acceptor_next(&a, EIDER_NEVER);
+
+		ck_assert_int_ge(got, 0);
+		close((int)got);
+		close(client);
+	}
+	ck_assert_uint_eq(ops_started() - before,
+			  uses(EIDER_FEATURE_MULTISHOT_ACCEPT) ? 1 : 10);
 	eider_acceptor_close(&a);
 	close(fd);
 	return 0;
@@ -546,6 +713,291 @@ NET_TEST(a_cancelled_question)
 		close(client);
 	}
 	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/*
+ * Cancelled when the connection is there already: he gets it, and that the op then ends
+ * is nothing to who asks next.
+ */
+NET_TEST(a_question_cancelled_too_late)
+{
+	struct eider_acceptor a;
+	char name[64];
+	int fd = listen_somewhere(name);
+	int late = 0;
+
+	eider_acceptor_init(&a, fd);
+	for (int i = 0; i < 12; i++) {
+		struct eider_fiber *fiber = start(ask, &a);
+		int first, second;
+		long got;
+
+		yield_often();
+		first = plain_connect(fd);
+		for (int n = 0; n < i % 3; n++)
+			eider_yield();
+		eider_cancel(eider_fiber_future(fiber));
+		got = eider_join(fiber);
+		ck_assert_msg(got >= 0 || got == -ECANCELED, "%ld", got);
+		if (got >= 0) {
+			late++;
+			close((int)got);
+		}
+		second = plain_connect(fd);
+		if (got < 0)	/* then it is the first one's */
+			close((int)eider_acceptor_next(&a, in_good_time()));
+		got = eider_acceptor_next(&a, in_good_time());
+		ck_assert_msg(got >= 0, "for somebody else: %ld", got);
+		close((int)got);
+		close(first);
+		close(second);
+	}
+	ck_assert_int_gt(late, 0);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* ---- no room in the submission queue ---- */
+
+enum { ENTRIES = 4 };
+
+/* A NET_TEST with a queue of so many. */
+#define SMALL_TEST(name)                                                       \
+	static long name##_body(void *arg);                                    \
+	START_TEST(name)                                                       \
+	{                                                                      \
+		struct eider_options o = { .size = sizeof(o),                  \
+					   .ring_entries = ENTRIES,            \
+					   .disable = ways[_i] };              \
+                                                                               \
+		harness_in_loop(name##_body, NULL, &o);                        \
+	}                                                                      \
+	END_TEST                                                               \
+	static long name##_body(__attribute__((unused)) void *arg)
+
+struct full_queue {
+	struct eider_op ops[ENTRIES];
+	unsigned int fault;
+	struct eider_fiber *fiber;
+};
+
+static long fill_queue(void *arg)
+{
+	struct full_queue *q = arg;
+
+	for (int i = 0; i < ENTRIES; i++)
+		ck_assert_ptr_nonnull(eider_sqe(&q->ops[i]));
+	eider__fault_arm(q->fault, UINT64_MAX / 2);
+	return 0;
+}
+
+/*
+ * Who is started behind this finds no entry, and the kernel takes none, until... @fault
+ * is the first that fails: of an acceptor that begins, the second.
+ */
+static void shut_queue(struct full_queue *q, unsigned int fault)
+{
+	q->fault = fault;
+	q->fiber = start(fill_queue, q);
+}
+
+static void open_queue(struct full_queue *q)
+{
+	ck_assert_uint_gt(eider__fault_hits(), 0);
+	eider__fault_arm(0, 0);
+	ck_assert_int_eq(eider_join(q->fiber), 0);
+	for (int i = 0; i < ENTRIES; i++)
+		ck_assert_int_eq(eider_await(&q->ops[i].future), 0);
+}
+
+SMALL_TEST(stopped_without_an_entry)
+{
+	struct eider_acceptor a;
+	struct eider_fiber *fiber;
+	struct full_queue q;
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	eider_acceptor_init(&a, fd);
+	shut_queue(&q, 2);
+	fiber = start(ask, &a);
+	eider_yield();
+	eider_acceptor_stop(&a);
+	open_queue(&q);
+	ck_assert_int_eq(eider_join(fiber), -ECANCELED);
+	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -ECANCELED);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+SMALL_TEST(asked_by_two_without_an_entry)
+{
+	struct eider_acceptor a;
+	struct eider_fiber *first, *second;
+	struct full_queue q;
+	char name[64];
+	int fd = listen_somewhere(name), client = plain_connect(fd);
+	long got;
+
+	eider_acceptor_init(&a, fd);
+	shut_queue(&q, 2);
+	first = start(ask, &a);
+	second = start(ask, &a);
+	eider_yield();
+	eider_acceptor_pause(&a);	/* somebody has asked: nothing */
+	open_queue(&q);
+	ck_assert_int_eq(eider_join(second), -EBUSY);
+	got = eider_join(first);
+	ck_assert_int_ge(got, 0);
+	close((int)got);
+	close(client);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+static long close_acceptor(void *arg)
+{
+	eider_acceptor_close(arg);
+	return 0;
+}
+
+/* Nobody touches what was closed. */
+SMALL_TEST(closed_without_an_entry)
+{
+	struct eider_acceptor a;
+	struct eider_fiber *asks, *closes;
+	struct full_queue q;
+	char name[64];
+	int fd = listen_somewhere(name);
+
+	eider_acceptor_init(&a, fd);
+	shut_queue(&q, 2);
+	asks = start(ask, &a);
+	closes = start(close_acceptor, &a);
+	for (int i = 0; i < 10; i++)
+		eider_yield();
+	ck_assert(!eider_is_done(eider_fiber_future(closes)));
+	open_queue(&q);
+	ck_assert_int_eq(eider_join(closes), 0);
+	memset(&a, 0xff, sizeof(a));
+	ck_assert_int_eq(eider_join(asks), -ECANCELED);
+	close(fd);
+	return 0;
+}
+
+struct question {
+	struct eider_acceptor *acceptor;
+	int64_t deadline;
+};
+
+static long ask_until(void *arg)
+{
+	struct question *q = arg;
+
+	return eider_acceptor_next(q->acceptor, q->deadline);
+}
+
+/* The kernel cannot be asked to end it, and the deadline comes before that. */
+SMALL_TEST(cancelled_at_the_deadline)
+{
+	struct eider_acceptor a;
+	struct question question = { .acceptor = &a };
+	struct eider_fiber *fiber;
+	struct full_queue q;
+	char name[64];
+	int fd = listen_somewhere(name), client;
+	long got;
+
+	eider_acceptor_init(&a, fd);
+	question.deadline = eider_after((int64_t)(100 * HARNESS_MS * harness_slow()));
+	fiber = start(ask_until, &question);
+	for (int i = 0; i < 3; i++)
+		eider_yield();
+	shut_queue(&q, 1);
+	eider_yield();
+	eider_cancel(eider_fiber_future(fiber));
+	got = eider_join(fiber);
+	ck_assert_int_eq(got, -ETIME);
+	open_queue(&q);
+	client = plain_connect(fd);
+	got = eider_acceptor_next(&a, in_good_time());
+	ck_assert_msg(got >= 0, "for somebody else: %ld", got);
+	close((int)got);
+	close(client);
+	eider_acceptor_close(&a);
+	close(fd);
+	return 0;
+}
+
+/* ---- a listening socket for each loop ---- */
+
+enum { SHARING = 2, SHARED_CLIENTS = 100 };
+
+static struct {
+	char name[64];
+	unsigned int begun, listening, accepted, of[SHARING];
+	struct eider_loop *loops[SHARING];
+} sharing;
+
+static void *connect_often(void *arg)
+{
+	int clients[SHARED_CLIENTS];
+
+	for (int i = 0; i < SHARED_CLIENTS; i++)
+		clients[i] = plain_connect(*(int *)arg);
+	ck_assert(harness_wait_count(&sharing.accepted, SHARED_CLIENTS));
+	for (int i = 0; i < SHARED_CLIENTS; i++)
+		close(clients[i]);
+	return NULL;
+}
+
+static void accept_until_all_are(struct eider_acceptor *a, unsigned int *own)
+{
+	while (harness_get(&sharing.accepted) < SHARED_CLIENTS) {
+		long got = eider_acceptor_next(a, eider_after(5 * HARNESS_MS));
+
+		if (got == -ETIME)
+			continue;
+		ck_assert_int_ge(got, 0);
+		close((int)got);
+		(*own)++;
+		harness_add(&sharing.accepted, 1);
+	}
+}
+
+/* The first to come says where; then each accepts at a socket of its own. */
+HARNESS_FIBER_TEST_WITH(one_address_for_two_loops, HARNESS_OPTIONS(.loops = SHARING))
+{
+	unsigned int me = harness_add(&sharing.begun, 1) - 1;
+	struct eider_acceptor a;
+	pthread_t thread;
+	int fd;
+
+	if (me)
+		ck_assert(harness_wait_count(&sharing.listening, 1));
+	fd = eider_listen(me ? sharing.name : "127.0.0.1:0", EIDER_LISTEN_SHARED);
+	ck_assert_int_ge(fd, 0);
+	if (!me)
+		ck_assert_int_gt(eider_socket_name(fd, false, sharing.name, 64), 0);
+	sharing.loops[me] = eider_loop_current();
+	harness_add(&sharing.listening, 1);
+	ck_assert(harness_wait_count(&sharing.listening, SHARING));
+	ck_assert_ptr_ne(sharing.loops[0], sharing.loops[1]);
+	if (!me)
+		ck_assert(!pthread_create(&thread, NULL, connect_often, &fd));
+	eider_acceptor_init(&a, fd);
+	accept_until_all_are(&a, &sharing.of[me]);
+	eider_acceptor_close(&a);
+	ck_assert_uint_gt(sharing.of[me], 0);
+	ck_assert_uint_lt(sharing.of[me], SHARED_CLIENTS);
+	ck_assert_uint_eq(harness_get(&sharing.accepted), SHARED_CLIENTS);
+	if (!me)
+		pthread_join(thread, NULL);
 	close(fd);
 	return 0;
 }
@@ -750,6 +1202,34 @@ HARNESS_FIBER_TEST(refused)
 	return 0;
 }
 
+/* The first address of a name swallows all that it is sent; the second is there. */
+HARNESS_FIBER_TEST(a_silent_address)
+{
+	char name[64], by_name[80];
+	int silent = listen_somewhere(name), clients[16], n = 0, fd;
+	int64_t patience;
+
+	ck_assert(!listen(silent, 0));
+	do {
+		ck_assert_int_lt(n, 16);
+		clients[n] = (int)eider_connect(name, eider_after(100 * HARNESS_MS));
+	} while (clients[n++] >= 0);
+	ck_assert_int_eq(clients[--n], -ETIME);
+	snprintf(by_name, sizeof(by_name), "127.0.0.2%s", strrchr(name, ':'));
+	fd = listen_at(by_name);
+	snprintf(by_name, sizeof(by_name), "two.example%s", strrchr(name, ':'));
+	patience = eider_after((int64_t)(2 * HARNESS_S * harness_slow()));
+	clients[n] = (int)eider_connect(by_name, patience);
+	ck_assert_msg(clients[n] >= 0, "%s", eider_strerror(clients[n]));
+	ck_assert_int_gt(eider_socket_name(clients[n++], true, name, 64), 0);
+	ck_assert(!strncmp(name, "127.0.0.2:", 10));
+	while (n)
+		close(clients[--n]);
+	close(fd);
+	close(silent);
+	return 0;
+}
+
 static long connect_for_ever(void *arg)
 {
 	return eider_connect(arg, EIDER_NEVER);
@@ -797,8 +1277,8 @@ HARNESS_FIBER_TEST(a_full_unix_queue)
 /* ---- resolve ---- */
 
 /*
- * Before that of the system: a name whose server takes its time, until the test has it
- * answer.
+ * Before that of the system: a name with two addresses, and one whose server takes its
+ * time, until the test has it answer.
  */
 static struct {
 	unsigned int inside, open, done;
@@ -812,8 +1292,14 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 	int code;
 
 	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-	if (!host || strcmp(host, "slow.example") ||
-	    (hints->ai_flags & AI_NUMERICHOST))
+	if (!host || (hints->ai_flags & AI_NUMERICHOST))
+		return real(host, service, hints, ret);
+	if (!strcmp(host, "two.example")) {
+		code = real("127.0.0.1", service, hints, ret);
+		return code ? code : real("127.0.0.2", service, hints,
+					  &(*ret)->ai_next);
+	}
+	if (strcmp(host, "slow.example"))
 		return real(host, service, hints, ret);
 	harness_add(&slow.inside, 1);
 	while (!harness_get(&slow.open))
@@ -921,6 +1407,42 @@ HARNESS_FIBER_TEST(resolving_is_left_at_once)
 	return 0;
 }
 
+static long resolve_slow_soon(void *arg)
+{
+	struct addrinfo *found;
+
+	return eider_resolve("slow.example", "80", *(int64_t *)arg, &found);
+}
+
+/* So many wait for names that the next ones wait for a place: not any longer. */
+HARNESS_FIBER_TEST_WITH(resolving_behind_a_full_queue, HARNESS_OPTIONS(.queue_max = 2))
+{
+	int64_t soon = eider_after(50 * HARNESS_MS), never = EIDER_NEVER;
+	struct eider_fiber *patient[2], *fibers[4];
+
+	for (int i = 0; i < 2; i++)
+		patient[i] = start(resolve_slow_soon, &never);
+	for (int i = 0; i < 4; i++)
+		fibers[i] = start(resolve_slow_soon, i < 3 ? &soon : &never);
+	yield_often();
+	eider_cancel(eider_fiber_future(fibers[3]));
+	for (int i = 0; i < 4; i++) {
+		ck_assert_msg(!eider_await_until(eider_fiber_future(fibers[i]),
+						 in_good_time()),
+			      "the deadline of a look-up is not kept");
+		ck_assert_int_eq(eider_join(fibers[i]), i < 3 ? -ETIME : -ECANCELED);
+	}
+	soon = 0;
+	ck_assert_int_eq(resolve_slow_soon(&soon), -ETIME);
+	ck_assert_uint_eq(harness_get(&slow.done), 0);
+	for (int i = 0; i < 2; i++) {
+		eider_cancel(eider_fiber_future(patient[i]));
+		ck_assert_int_eq(eider_join(patient[i]), -ECANCELED);
+	}
+	harness_set(&slow.open, 1);
+	return 0;
+}
+
 START_TEST(nowhere)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
@@ -944,11 +1466,14 @@ static void add_listening(Suite *s)
 	tcase_add_test(t, addresses_that_make_no_sense);
 	tcase_add_test(t, names_of_sockets);
 	tcase_add_test(t, version_6);
+	tcase_add_test(t, scopes);
 	tcase_add_test(t, longest_path);
 	t = harness_case(s, "listen");
 	tcase_add_test(t, taken);
 	tcase_add_test(t, shared);
 	tcase_add_test(t, a_path_left_behind);
+	tcase_add_test(t, starting_at_one_path);
+	tcase_add_test(t, a_locked_directory);
 	tcase_add_test(t, a_path_in_use_with_a_full_queue);
 }
 
@@ -963,8 +1488,16 @@ static void add_accepting(Suite *s)
 	tcase_add_loop_test(t, few_ahead, 0, WAYS);
 	tcase_add_loop_test(t, no_descriptor_left, 0, WAYS);
 	tcase_add_loop_test(t, a_reset_before, 0, WAYS);
+	tcase_add_loop_test(t, an_aborted_connection, 0, WAYS);
+	tcase_add_loop_test(t, as_many_ops_as_needed, 0, WAYS);
 	tcase_add_loop_test(t, closing_under_somebody_who_asks, 0, WAYS);
 	tcase_add_loop_test(t, a_cancelled_question, 0, WAYS);
+	tcase_add_loop_test(t, a_question_cancelled_too_late, 0, WAYS);
+	tcase_add_loop_test(t, stopped_without_an_entry, 0, WAYS);
+	tcase_add_loop_test(t, asked_by_two_without_an_entry, 0, WAYS);
+	tcase_add_loop_test(t, closed_without_an_entry, 0, WAYS);
+	tcase_add_loop_test(t, cancelled_at_the_deadline, 0, WAYS);
+	tcase_add_test(t, one_address_for_two_loops);
 	tcase_add_loop_test(t, pausing, 0, WAYS);
 	tcase_add_loop_test(t, pausing_behind_a_burst, 0, WAYS);
 	tcase_add_loop_test(t, pausing_under_somebody_who_asks, 0, WAYS);
@@ -977,6 +1510,7 @@ static void add_connecting(Suite *s)
 
 	tcase_add_test(t, connecting);
 	tcase_add_test(t, refused);
+	tcase_add_test(t, a_silent_address);
 	tcase_add_test(t, a_full_queue);
 	tcase_add_test(t, a_full_unix_queue);
 	t = harness_case(s, "resolve");
@@ -984,6 +1518,7 @@ static void add_connecting(Suite *s)
 	tcase_add_test(t, resolving);
 	tcase_add_test(t, resolving_too_late);
 	tcase_add_test(t, resolving_is_left_at_once);
+	tcase_add_test(t, resolving_behind_a_full_queue);
 	tcase_add_test(t, nowhere);
 }
 

@@ -32,7 +32,7 @@ enum {
  * [any] A socket that listens at @address, a number or unix: path, for this looks
  * nothing up. Its descriptor; -EINVAL for an address or flag that makes no sense,
  * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EMFILE... A unix socket that nobody listens
- * at any more is replaced. Close it when done.
+ * at any more is replaced, by one of those that try. Close it when done.
  */
 EIDER_API EIDER_MUST_CHECK int eider_listen(const char *address, unsigned int flags);
 
@@ -51,6 +51,7 @@ struct eider_acceptor {
 	struct eider_op _op;
 	int _fd;
 	bool _armed;
+	bool _arming;
 	bool _stopped;
 	bool _paused;
 };
@@ -61,9 +62,9 @@ EIDER_API void eider_acceptor_init(struct eider_acceptor *a, int fd);
 /*
  * [fiber] The next connection, close-on-exec; the caller's to close. Connections
  * that failed before they were accepted are passed over. -ETIME at @deadline;
- * -ECANCELED after eider_acceptor_stop(), or if the fiber was cancelled; -EMFILE,
- * -ENFILE, -ENOBUFS, -ENOMEM: connections wait in the socket's own queue, so sleep a
- * little and ask again.
+ * -ECANCELED after eider_acceptor_stop(), or if the fiber was cancelled; -EBUSY while
+ * another fiber asks; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: connections wait in the
+ * socket's own queue, so sleep a little and ask again.
  *
  * Connections may be accepted before they are asked for: a few, or a burst that was in
  * the socket's queue. Who stops asking for a while, at a limit of connections, says so.
@@ -81,8 +82,9 @@ EIDER_API void eider_acceptor_close(struct eider_acceptor *a);
 
 /*
  * [fiber] A stream connection to @address; names are looked up, and what they stand
- * for is tried in order. Its descriptor; -ETIME at @deadline for all of it together;
- * of several errors the last. What eider_resolve() says.
+ * for is tried in order, each with its share of the time up to @deadline, which is for
+ * all of it together. Its descriptor; of several errors the last, -ETIME of one that
+ * did not answer. What eider_resolve() says.
  */
 EIDER_API long eider_connect(const char *address, int64_t deadline);
 
@@ -94,7 +96,11 @@ EIDER_API long eider_connect_to(const struct sockaddr *address, socklen_t len,
  * [fiber] getaddrinfo() for stream sockets, as a job of a pool of its own, of few
  * threads: slow names hold up other names only. 0, and freeaddrinfo(*ret) is the
  * caller's; -ENOENT no such name; -EAGAIN a name server does not answer; -ETIME at
- * @deadline, or -ECANCELED, with the look-up left to end by itself; -EINVAL, -ENOMEM.
+ * @deadline, or -ECANCELED; -EINVAL, -ENOMEM.
+ *
+ * A look-up that has begun cannot be stopped: who gives up leaves it to end by itself,
+ * and until then it counts as a job of the loop. So eider_run() may return as much
+ * later as the name servers take.
  */
 EIDER_API EIDER_MUST_CHECK int eider_resolve(const char *host, const char *service,
 					     int64_t deadline,

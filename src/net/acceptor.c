@@ -24,22 +24,31 @@ void eider_acceptor_init(struct eider_acceptor *a, int fd)
 	a->_fd = fd;
 }
 
-static void arm(struct eider_acceptor *a)
+/*
+ * 0, or -errno. While it waits for an entry the op is nobody's: who asks meanwhile is
+ * told that somebody does, and who closes waits. It may also be stopped meanwhile, and
+ * the entry has to be something: an accept that fails.
+ */
+static int arm(struct eider_acceptor *a)
 {
-	struct io_uring_sqe *sqe = eider__sqe_in_fiber(&a->_op, EIDER_NEVER);
+	struct io_uring_sqe *sqe;
 
+	/* Linux never says so of its own: in tests it does. */
+	if (eider__fault())
+		return -ECONNABORTED;
+	a->_arming = true;
+	sqe = eider__sqe_in_fiber(&a->_op, EIDER_NEVER);
+	a->_arming = false;
 	a->_armed = true;
 	a->_paused = false;
-	if (a->_stopped) {	/* while there was no entry: it is a no-op, cancelled */
-		eider_cancel(&a->_op.future);
-		return;
-	}
-	if (!a->_op.future._loop->accepts_many) {
-		io_uring_prep_accept(sqe, a->_fd, NULL, NULL, SOCK_CLOEXEC);
-		return;
+	if (a->_stopped || !a->_op.future._loop->accepts_many) {
+		io_uring_prep_accept(sqe, a->_stopped ? -1 : a->_fd, NULL, NULL,
+				     SOCK_CLOEXEC);
+		return 0;
 	}
 	io_uring_prep_multishot_accept(sqe, a->_fd, NULL, NULL, SOCK_CLOEXEC);
 	eider__op_limit(&a->_op, AHEAD_MAX);
+	return 0;
 }
 
 /* The next result is as good: of accept(2), "treat them like EAGAIN". */
@@ -67,14 +76,22 @@ static bool is_passing(const struct eider_acceptor *a, long err)
 
 /*
  * One that was paused ends by itself: who is cancelled while he waits for that is so in
- * the wait for a connection, and not taken for the pause.
+ * the wait for a connection, and not taken for the pause. So does one whose asker was
+ * cancelled too late, and went: to all others it is paused.
  */
 static long next_result(struct eider_acceptor *a, int64_t deadline)
 {
+	bool late;
+	long res;
+
 	if (a->_paused && !eider__op_has_next(&a->_op) &&
 	    eider__await_shielded(&a->_op.future) == -EBUSY)
 		return -EBUSY;
-	return eider_next_until(&a->_op, deadline);
+	res = eider__next_late(&a->_op, deadline, &late);
+	a->_paused |= late;
+	if (res != -ETIME && res != -EBUSY)
+		a->_armed = a->_op.flags & IORING_CQE_F_MORE;
+	return res;
 }
 
 long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline)
@@ -85,17 +102,17 @@ long eider_acceptor_next(struct eider_acceptor *a, int64_t deadline)
 		return eider__not_here();
 	if (a->_armed && !eider__is_home(a->_op.future._loop))
 		return eider__not_here();
+	if (a->_arming)
+		return -EBUSY;
 	do {
 		if (!a->_armed && a->_stopped)
 			return -ECANCELED;
-		if (!a->_armed)
-			arm(a);
-		res = next_result(a, deadline);
-		if (res == -ETIME || res == -EBUSY)
-			return res;
-		a->_armed = a->_op.flags & IORING_CQE_F_MORE;
-	} while (res < 0 && is_passing(a, res));
-	return res;
+		res = a->_armed ? 0 : arm(a);
+		if (!res)
+			res = next_result(a, deadline);
+	} while (is_passing(a, res));
+	/* However its last op failed: it was stopped. */
+	return res < 0 && !a->_armed && a->_stopped ? -ECANCELED : res;
 }
 
 void eider_acceptor_pause(struct eider_acceptor *a)
@@ -121,6 +138,8 @@ void eider_acceptor_close(struct eider_acceptor *a)
 	if (!eider_in_fiber())
 		return;
 	eider_acceptor_stop(a);
+	while (a->_arming)
+		eider_yield();
 	if (!a->_armed)
 		return;
 	while (eider__await_shielded(&a->_op.future) == -EBUSY)

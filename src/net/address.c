@@ -3,9 +3,10 @@
  */
 #include "net.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -90,27 +91,34 @@ static int write_path(const struct sockaddr_un *a, socklen_t len, char *buf,
 	return snprintf(buf, size, "unix:%.*s", (int)n, a->sun_path);
 }
 
+/* With the interface, where an address of IPv6 says nothing without: fe80::1%eth0. */
+static int write_number(const struct sockaddr *a, socklen_t len, char *buf, size_t size)
+{
+	char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1], port[8];
+	bool v6 = a->sa_family == AF_INET6;
+
+	if (getnameinfo(a, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		return -EINVAL;
+	return snprintf(buf, size, v6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
 int eider_socket_name(int fd, bool peer, char *buf, size_t size)
 {
 	union {
 		struct sockaddr any;
-		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 		struct sockaddr_un path;
 	} a;
 	socklen_t len = sizeof(a);
-	char host[INET6_ADDRSTRLEN];
 	int err = peer ? getpeername(fd, &a.any, &len) : getsockname(fd, &a.any, &len);
 
 	if (err < 0)
 		return -errno;
 	switch (a.any.sa_family) {
 	case AF_INET:
-		inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof(host));
-		return snprintf(buf, size, "%s:%u", host, ntohs(a.v4.sin_port));
 	case AF_INET6:
-		inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof(host));
-		return snprintf(buf, size, "[%s]:%u", host, ntohs(a.v6.sin6_port));
+		return write_number(&a.any, len, buf, size);
 	case AF_UNIX:
 		return write_path(&a.path, len, buf, size);
 	default:

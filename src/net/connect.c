@@ -32,13 +32,29 @@ long eider_connect_to(const struct sockaddr *address, socklen_t len, int64_t dea
 	return fd;
 }
 
+/*
+ * When to give the first of @list up: with as much time as each of those behind it then
+ * has. One that swallows what it is sent, as a host's IPv6 may, is not the end of all.
+ */
+static int64_t share_of_first(const struct addrinfo *list, int64_t deadline)
+{
+	int64_t now = eider_now(), n = 0;
+
+	if (deadline == EIDER_NEVER || deadline <= now)
+		return deadline;
+	for (; list; list = list->ai_next)
+		n++;
+	return now + (deadline - now) / n;
+}
+
 static long connect_to_first(const struct addrinfo *list, int64_t deadline)
 {
 	long res = -ENOENT;
 
 	for (const struct addrinfo *a = list; a; a = a->ai_next) {
-		res = eider_connect_to(a->ai_addr, a->ai_addrlen, deadline);
-		if (res >= 0 || res == -ETIME || res == -ECANCELED)
+		res = eider_connect_to(a->ai_addr, a->ai_addrlen,
+				       share_of_first(a, deadline));
+		if (res >= 0 || res == -ECANCELED)
 			break;
 	}
 	return res;

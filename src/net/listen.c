@@ -6,18 +6,28 @@
  *
  * A unix socket leaves a file behind when its server dies, and the next one could not
  * bind. So who finds such a file asks whether anybody listens there, and removes it if
- * nobody does.
+ * nobody does. Of two that start at the same time one could so remove what the other
+ * has bound and does not listen at yet. So all of it is done under a lock of the
+ * directory, which leaves nothing behind. Not at any price: somebody else may hold such
+ * a lock for ever (it tells systemd-tmpfiles to keep off), or not allow it.
  */
 #include "net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <eider/net.h>
 
 #include "base/sys.h"
+
+enum {
+	LOCK_TRIES = 1000,	/* of a millisecond */
+};
 
 static int set_options(int fd, unsigned int flags)
 {
@@ -86,16 +96,54 @@ static bool is_left_behind(const struct eider__address *a)
 	return refused;
 }
 
+/* Of the directory that @a is in: a descriptor, or -1 and all is done without. */
+static int lock_directory(const struct eider__address *a)
+{
+	char directory[sizeof(a->path.sun_path) + 2];
+	char *slash;
+	int fd;
+
+	if (!a->path.sun_path[0] || eider__fault())
+		return -1;
+	/* Of "x" it is ".", of "/x" it is "/." */
+	memcpy(directory, a->path.sun_path, sizeof(a->path.sun_path));
+	slash = strrchr(directory, '/');
+	strcpy(slash ? slash + 1 : directory, ".");
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return fd;
+		if (errno != EWOULDBLOCK)
+			break;
+		eider__nap(1000000);
+	}
+	eider__close(fd);
+	return -1;
+}
+
+/* It would stay as long as a child that was forked meanwhile. */
+static void unlock_directory(int fd)
+{
+	if (fd < 0)
+		return;
+	flock(fd, LOCK_UN);
+	eider__close(fd);
+}
+
 static int listen_at_path(const struct eider__address *a)
 {
 	const struct sockaddr *address = (const struct sockaddr *)&a->path;
-	int fd = eider__socket_open(AF_UNIX, 0), err;
+	int fd = eider__socket_open(AF_UNIX, 0), lock, err;
 
 	if (fd < 0)
 		return fd;
+	lock = lock_directory(a);
 	err = bind_and_listen(fd, address, a->path_len);
 	if (err == -EADDRINUSE && is_left_behind(a) && !unlink(a->path.sun_path))
 		err = bind_and_listen(fd, address, a->path_len);
+	unlock_directory(lock);
 	if (err < 0)
 		eider__close(fd);
 	return err;

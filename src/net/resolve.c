@@ -79,7 +79,8 @@ static void free_lookup(struct lookup *l)
 	eider__free(l);
 }
 
-static struct lookup *make_lookup(const char *host, const char *service)
+static struct lookup *make_lookup(const char *host, const char *service,
+				  int64_t deadline)
 {
 	struct lookup *l = eider__alloc(sizeof(*l));
 
@@ -94,6 +95,8 @@ static struct lookup *make_lookup(const char *host, const char *service)
 	eider_job_init(&l->job, run_lookup, l);
 	l->job.name = "name lookup";
 	l->job.pool = eider__loop_here->executor->resolver;
+	/* In the queue too, and before it where that is full; 0 would be none. */
+	l->job.deadline = deadline > 0 ? deadline : 1;
 	return l;
 }
 
@@ -162,6 +165,6 @@ int eider_resolve(const char *host, const char *service, int64_t deadline,
 		return eider__not_here();
 	if (!look_up(host, service, AI_NUMERICHOST | AI_NUMERICSERV, ret))
 		return 0;
-	l = make_lookup(host, service);
+	l = make_lookup(host, service, deadline);
 	return l ? await_lookup(l, deadline, ret) : -ENOMEM;
 }
