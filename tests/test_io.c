@@ -391,6 +391,53 @@ START_TEST(signals_cancelled)
 }
 END_TEST
 
+enum { HEARING = 3, CALLS = 60 };
+
+/* Of those with numbers, how often each was heard; and who still hears. */
+static unsigned int heard[CALLS], in_turn;
+
+/* The last HEARING calls have the number CALLS: one for each, as it then leaves. */
+static long hear_calls(void *arg)
+{
+	int fd = *(int *)arg, number = 0;
+
+	if (harness_add(&in_turn, 1) == HEARING)
+		for (int i = 0; i < CALLS + HEARING; i++) {
+			union sigval value = { .sival_int = i < CALLS ? i : CALLS };
+
+			ck_assert(!sigqueue(getpid(), SIGRTMIN, value));
+		}
+	while (number < CALLS) {
+		struct eider_signal s;
+
+		ck_assert_int_eq(eider_signal_start(&s, fd), 0);
+		ck_assert_int_gt(eider_await(&s.op.future), 0);
+		ck_assert_int_eq((int)s.info.ssi_signo, SIGRTMIN);
+		number = s.info.ssi_int;
+		ck_assert(number >= 0 && number <= CALLS);
+		if (number < CALLS)
+			harness_add(&heard[number], 1);
+	}
+	return 0;
+}
+
+/* On one descriptor: each call is heard by one of them, and all of them hear. */
+START_TEST(signals_on_several_loops)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	fd = eider_signal_open(&set);
+	ck_assert_int_ge(fd, 0);
+	harness_in_loop(hear_calls, &fd, HARNESS_OPTIONS(.loops = HEARING));
+	for (int i = 0; i < CALLS; i++)
+		ck_assert_msg(heard[i] == 1, "call %d: %u times", i, heard[i]);
+	close(fd);
+}
+END_TEST
+
 START_TEST(nowhere)
 {
 	char c = 0;
@@ -434,6 +481,7 @@ int main(void)
 	t = harness_case(s, "signals");
 	tcase_add_test(t, signals);
 	tcase_add_test(t, signals_cancelled);
+	tcase_add_test(t, signals_on_several_loops);
 	tcase_add_test(t, nowhere);
 	return harness_run(s);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -133,13 +134,19 @@ enum {
 
 static char long_message[LONG_SEND];
 
+static void write_long_message(void)
+{
+	for (size_t i = 0; i < LONG_SEND; i++)
+		long_message[i] = (char)(i * 13);
+}
+
 static long receive_slowly(void *arg)
 {
 	static char buf[30001];
 	size_t have = 0;
 	long n;
 
-	while ((n = eider_recv(*(int *)arg, buf, sizeof(buf))) > 0) {
+	while ((n = eider_read(*(int *)arg, buf, sizeof(buf), -1)) > 0) {
 		for (long i = 0; i < n; i++)
 			if (buf[i] != (char)((have + (size_t)i) * 13))
 				return -EIO;
@@ -154,13 +161,51 @@ HARNESS_FIBER_TEST(send_goes_on_until_all_is_out)
 	int pair[2];
 
 	harness_socketpair(pair);
-	for (size_t i = 0; i < LONG_SEND; i++)
-		long_message[i] = (char)(i * 13);
+	write_long_message();
 	ck_assert_int_eq(eider_spawn(receive_slowly, &pair[0], &fiber), 0);
 	ck_assert_int_eq(eider_send(pair[1], long_message, LONG_SEND), LONG_SEND);
 	shutdown(pair[1], SHUT_WR);
 	ck_assert_int_eq(eider_join(fiber), LONG_SEND);
 	close_pair(pair);
+	return 0;
+}
+
+/* A pipe takes as much as there is room for. */
+HARNESS_FIBER_TEST(write_goes_on_until_all_is_out)
+{
+	struct eider_fiber *fiber;
+	int ends[2];
+
+	ck_assert(!pipe2(ends, O_CLOEXEC));
+	write_long_message();
+	ck_assert_int_eq(eider_spawn(receive_slowly, &ends[0], &fiber), 0);
+	ck_assert_int_eq(eider_write(ends[1], long_message, LONG_SEND, -1), LONG_SEND);
+	close(ends[1]);
+	ck_assert_int_eq(eider_join(fiber), LONG_SEND);
+	close(ends[0]);
+	return 0;
+}
+
+/* Some of it fits, and then no more: the error is what counts. */
+HARNESS_FIBER_TEST(write_beyond_the_limit)
+{
+	int fd = open(harness_temp_file("limit"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct rlimit before, limit;
+	long n;
+
+	ck_assert_int_ge(fd, 0);
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert(!getrlimit(RLIMIT_FSIZE, &before));
+	limit = before;
+	limit.rlim_cur = 10000;
+	ck_assert(!setrlimit(RLIMIT_FSIZE, &limit));
+	write_long_message();
+	n = eider_write(fd, long_message, 20000, 3000);
+	ck_assert(!setrlimit(RLIMIT_FSIZE, &before));
+	signal(SIGXFSZ, SIG_DFL);
+	ck_assert_int_eq(n, -EFBIG);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_END), 10000);
+	close(fd);
 	return 0;
 }
 
@@ -779,19 +824,27 @@ enum {
 	CLIENTS = 60,
 };
 
-/* Half is read as it comes; the rest is on its way when the op is cancelled. */
-HARNESS_FIBER_TEST(accept_multishot_loses_none)
+static void start_accepts(struct eider_op *op, int listener)
+{
+	io_uring_prep_multishot_accept(sqe_of(op), listener, NULL, NULL,
+				       SOCK_CLOEXEC);
+}
+
+/*
+ * Half is read as it comes; the rest is on its way when the op is cancelled. Any of
+ * them may be the last that the kernel makes: where it has no room for more results.
+ */
+static void accept_and_lose_none(void)
 {
 	int clients[CLIENTS], listener;
 	struct eider_op op;
 	uint16_t port;
 
 	listener = harness_listen(&port);
-	io_uring_prep_multishot_accept(sqe_of(&op), listener, NULL, NULL,
-				       SOCK_CLOEXEC);
+	start_accepts(&op, listener);
 	if (!has_started(&op)) {
 		close(listener);
-		return 0;
+		return;
 	}
 	for (int i = 0; i < CLIENTS; i++)
 		clients[i] = harness_connect(port);
@@ -799,8 +852,11 @@ HARNESS_FIBER_TEST(accept_multishot_loses_none)
 		long fd = eider_next(&op);
 
 		ck_assert_int_ge(fd, 0);
-		ck_assert(op.flags & IORING_CQE_F_MORE);
 		close((int)fd);
+		if (!(op.flags & IORING_CQE_F_MORE)) {
+			ck_assert(eider_is_done(&op.future));
+			start_accepts(&op, listener);
+		}
 	}
 	eider_sleep_until(eider_after(5 * HARNESS_MS));
 	/* The fixture finds those that are lost: they are open descriptors. */
@@ -808,6 +864,19 @@ HARNESS_FIBER_TEST(accept_multishot_loses_none)
 	for (int i = 0; i < CLIENTS; i++)
 		close(clients[i]);
 	close(listener);
+}
+
+HARNESS_FIBER_TEST(accept_multishot_loses_none)
+{
+	accept_and_lose_none();
+	return 0;
+}
+
+HARNESS_FIBER_TEST_WITH(accept_multishot_in_a_small_ring,
+			HARNESS_OPTIONS(.ring_entries = 4))
+{
+	for (int i = 0; i < 10; i++)
+		accept_and_lose_none();
 	return 0;
 }
 
@@ -1072,6 +1141,8 @@ static void add_one_result(Suite *s)
 	tcase_add_test(t, files);
 	tcase_add_test(t, sockets);
 	tcase_add_test(t, send_goes_on_until_all_is_out);
+	tcase_add_test(t, write_goes_on_until_all_is_out);
+	tcase_add_test(t, write_beyond_the_limit);
 	tcase_add_test(t, accepts);
 	tcase_add_test(t, pipes);
 	tcase_add_test(t, links);
@@ -1113,6 +1184,7 @@ static void add_multishot(Suite *s)
 	tcase_add_test(t, poll_multishot);
 	tcase_add_test(t, next_of_a_plain_op);
 	tcase_add_test(t, accept_multishot_loses_none);
+	tcase_add_test(t, accept_multishot_in_a_small_ring);
 	tcase_add_test(t, recv_multishot);
 	tcase_add_test(t, backlog_is_bounded);
 	tcase_add_test(t, one_reader_only);

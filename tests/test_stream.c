@@ -3,13 +3,15 @@
  *
  * Every test runs four ways, by what is switched off: nothing; multishot receives;
  * buffer rings, which multishot needs too; multishot accepts, which streams do not
- * notice. So each fallback does all that the best way does.
+ * notice. So each fallback does all that the best way does; that it is another way, the
+ * number of its ops shows.
  *
  * Buffers do not show how many are in use. But a stream that was peeked at and not
  * consumed holds one: so many streams as there are buffers can do that at a time if,
  * and only if, nobody else holds any (all_buffers_are_free()).
  */
 #include <errno.h>
+#include <liburing.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +294,78 @@ STREAM_TEST(many_flows_in_few_buffers, FEW_BUFFERS)
 	for (unsigned int i = 0; i < 32; i++)
 		ck_assert_int_eq(eider_join(fibers[i]), 0);
 	all_buffers_are_free(FEW);
+	return 0;
+}
+
+/* ---- which way it went ---- */
+
+/* What @n receives take: an op for all, one each, or a poll and one each. */
+static unsigned int ops_for(unsigned int n)
+{
+	if (!uses(EIDER_FEATURE_BUFFER_RING))
+		return 2 * n;
+	return uses(EIDER_FEATURE_MULTISHOT_RECV) &&
+	       uses(EIDER_FEATURE_DEFER_TASKRUN) &&
+	       uses(EIDER_FEATURE_SINGLE_ISSUER) &&
+	       uses(EIDER_FEATURE_TASKRUN) ? 1 : n;
+}
+
+static bool kernel_has_buffer_rings(void)
+{
+	struct io_uring_buf_reg reg = { .ring_entries = FEW, .bgid = 1 };
+	struct io_uring ring;
+	int err;
+
+	reg.ring_addr = (uintptr_t)aligned_alloc(4096, 4096);
+	ck_assert_uint_ne(reg.ring_addr, 0);
+	ck_assert_int_eq(io_uring_queue_init(FEW, &ring, 0), 0);
+	err = io_uring_register_buf_ring(&ring, &reg, 0);
+	io_uring_queue_exit(&ring);
+	free((void *)(uintptr_t)reg.ring_addr);
+	return !err;
+}
+
+/* Asked as simply as can be; what is found is what the next tests go by. */
+STREAM_TEST(what_is_there_is_found)
+{
+	struct eider_features all;
+
+	eider_executor_features(executor_here(), &all);
+	ck_assert(all.of[EIDER_FEATURE_BUFFER_RING].state == EIDER_FEATURE_OFF ||
+		  uses(EIDER_FEATURE_BUFFER_RING) == kernel_has_buffer_rings());
+	return 0;
+}
+
+/* So none of the ways does all that is tested here in another one's place. */
+STREAM_TEST(as_many_ops_as_needed)
+{
+	uint64_t before = ops_started();
+	struct pair p;
+
+	open_pair(&p);
+	for (int i = 0; i < 10; i++) {
+		say(&p, "x");
+		hear(&p, "x");
+	}
+	ck_assert_uint_eq(ops_started() - before, ops_for(10));
+	close_pair(&p);
+	return 0;
+}
+
+/* A loop that is polled receives one by one: nobody could end it in time. */
+STREAM_TEST(as_many_ops_as_needed_polled, .polled = true)
+{
+	uint64_t before = ops_started();
+	struct pair p;
+
+	open_pair(&p);
+	for (int i = 0; i < 10; i++) {
+		say(&p, "x");
+		hear(&p, "x");
+	}
+	ck_assert_uint_eq(ops_started() - before,
+			  uses(EIDER_FEATURE_BUFFER_RING) ? 10 : 20);
+	close_pair(&p);
 	return 0;
 }
 
@@ -1459,6 +1533,10 @@ static void add_reading(Suite *s)
 	tcase_add_loop_test(t, all_sizes, 0, WAYS);
 	tcase_add_loop_test(t, all_sizes_in_few_buffers, 0, WAYS);
 	tcase_add_loop_test(t, many_flows_in_few_buffers, 0, WAYS);
+	t = harness_case(s, "ways");
+	tcase_add_loop_test(t, what_is_there_is_found, 0, WAYS);
+	tcase_add_loop_test(t, as_many_ops_as_needed, 0, WAYS);
+	tcase_add_loop_test(t, as_many_ops_as_needed_polled, 0, WAYS);
 	t = harness_case(s, "peek");
 	tcase_add_loop_test(t, peeking_again, 0, WAYS);
 	tcase_add_loop_test(t, consuming_a_part, 0, WAYS);
