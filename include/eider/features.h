@@ -29,7 +29,8 @@ enum eider_feature {
 	EIDER_FEATURE_MADV_GUARD,	/* guard pages without a mapping each */
 	EIDER_FEATURE_MULTISHOT_ACCEPT,	/* one op accepts many connections */
 	EIDER_FEATURE_BUFFER_RING,	/* the kernel takes a buffer when it has data */
-	EIDER_FEATURE_MULTISHOT_RECV,	/* one op receives many times; needs that */
+	EIDER_FEATURE_MULTISHOT_RECV,	/* one op receives many times; needs that,
+					   and on each loop defer_taskrun */
 	EIDER_FEATURE_MEMBARRIER,	/* short jobs need no locked operation */
 	EIDER_FEATURE_COUNT
 };
@@ -51,7 +52,10 @@ struct eider_features {
 	enum eider_delivery delivery;	/* in use */
 };
 
-/* [any] What @executor found and uses. */
+/*
+ * [any] What @executor found and uses. Its loops may use less: one that is polled has
+ * no defer_taskrun.
+ */
 EIDER_API void eider_executor_features(const struct eider_executor *executor,
 				       struct eider_features *ret_features);
 

@@ -7,6 +7,10 @@
  *	int fd = eider_signal_open(&set);		in main(), before eider_run()
  *	...
  *	long number = eider_signal_next(fd);		in a fiber
+ *
+ * A blocked signal stays so in what is executed, too. And threads of Eider's own have
+ * all of them blocked. So who forks and executes, after eider_signal_open() or in a
+ * job, unblocks in the child what it should hear.
  */
 #ifndef EIDER_SIGNAL_H
 #define EIDER_SIGNAL_H
@@ -35,7 +39,8 @@ struct eider_signal {
 
 /*
  * [loop] Wait for the next signal of @fd with s->op.future: done with > 0, and
- * s->info.ssi_signo is the signal; -ECANCELED. 0; -EAGAIN, -EPERM.
+ * s->info.ssi_signo is the signal; -ECANCELED. Of several that wait, on whichever
+ * loops, one hears it. 0; -EAGAIN, -EPERM.
  */
 EIDER_API EIDER_MUST_CHECK int eider_signal_start(struct eider_signal *s, int fd);
 
