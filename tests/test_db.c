@@ -950,6 +950,33 @@ START_TEST(nor_do_plain_jobs)
 }
 END_TEST
 
+static long lone(const char *text)
+{
+	struct eider_job job;
+
+	eider_job_init(&job, run_sql, (void *)text);
+	ck_assert_int_eq(eider_txn_pool_submit(eider_db_pool(db), &job, 0), 0);
+	return eider_await(&job.future);
+}
+
+/* Not even in the pool, in no context. */
+static long lone_jobs_fiber(void *arg)
+{
+	(void)arg;
+	for (long i = 1; i < 4; i++) {
+		ck_assert_int_eq(lone("BEGIN; " INSERT), 0);
+		ck_assert_int_eq(i == 2 ? atomic_sql(INSERT) : sql(INSERT), 0);
+		ck_assert_int_eq(count_rows(), i);
+	}
+	return 0;
+}
+
+START_TEST(nor_do_lone_jobs)
+{
+	with_db(lone_jobs_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
+
 START_TEST(leases_leave_nothing_behind)
 {
 	with_db(leases_fiber, DB_OPTIONS(.connections_max = 1));
@@ -997,6 +1024,7 @@ int main(void)
 	tcase_add_test(t, nor_without_a_connection);
 	tcase_add_test(t, leases_leave_nothing_behind);
 	tcase_add_test(t, nor_do_plain_jobs);
+	tcase_add_test(t, nor_do_lone_jobs);
 
 	return harness_run(s);
 }

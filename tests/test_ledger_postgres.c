@@ -111,6 +111,42 @@ START_TEST(killed_it_forgets_nothing)
 }
 END_TEST
 
+/* All of the ledger's server processes. */
+static void signal_sessions(const char *pids, int number)
+{
+	for (char *end; *pids; pids = end + (*end == ' ')) {
+		long pid = strtol(pids, &end, 10);
+
+		ck_assert_int_eq(kill((pid_t)pid, number), 0);
+	}
+}
+
+/* They take what is sent, and do not answer: no request waits for that, nor the end. */
+START_TEST(a_stopped_database_holds_nobody_up)
+{
+	char pids[200], said[8192];
+	struct client c;
+
+	postgres_clean();
+	memset(&ledger, 0, sizeof(ledger));
+	ledger_start(&ledger, postgres_url(), "--loops 2 --db-timeout 0.5");
+	load_open(&ledger, 1, 2);
+	snprintf(pids, sizeof(pids), "%s",
+		 postgres_sql("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity "
+			      "WHERE usename = 'eider' AND pid <> pg_backend_pid()"));
+	ck_assert_uint_gt(strlen(pids), 0);
+	signal_sessions(pids, SIGSTOP);
+	ledger_get(&ledger, "/health", &c);
+	ck_assert_int_eq(client_ask(&c, "GET", "/accounts/1", NULL), 503);
+	client_close(&c);
+	ledger_stop(&ledger);
+	signal_sessions(pids, SIGCONT);
+	ledger_output(&ledger, said, sizeof(said));
+	ck_assert(!strstr(said, "does not end"));
+	load_release();
+}
+END_TEST
+
 /* How often a transaction was tried again, by all of the ledger's databases. */
 static int64_t retried(void)
 {
@@ -178,6 +214,11 @@ START_TEST(a_password_is_never_shown)
 	ck_assert(!strstr(c.body, POSTGRES_PASSWORD));
 	ck_assert(!strstr(c.body, POSTGRES_PASSWORD_IN_URL));
 	client_close(&c);
+	ledger_get(&ledger, "/metrics", &c);
+	ck_assert(strstr(c.body, "committed"));
+	ck_assert(!strstr(c.body, POSTGRES_PASSWORD));
+	ck_assert(!strstr(c.body, POSTGRES_PASSWORD_IN_URL));
+	client_close(&c);
 	ledger_stop(&ledger);
 	ledger_output(&ledger, said, sizeof(said));
 	ck_assert(!strstr(said, POSTGRES_PASSWORD));
@@ -202,6 +243,7 @@ int main(void)
 	tcase_add_test(t, a_restart_of_the_database_loses_nothing);
 	tcase_add_test(t, ended_sessions_lose_nothing);
 	tcase_add_test(t, killed_it_forgets_nothing);
+	tcase_add_test(t, a_stopped_database_holds_nobody_up);
 	tcase_add_test(t, conflicts_are_tried_again);
 	tcase_add_test(t, without_its_database_it_does_not_start);
 	tcase_add_test(t, a_password_is_never_shown);

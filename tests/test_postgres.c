@@ -1,163 +1,7 @@
 /*
  * test_postgres.c - transactions on a PostgreSQL database
  */
-#include "with_postgres.h"
-
-#include <eider/db.h>
-
-static struct eider_executor *executor;
-static struct eider_loop *loop;
-static struct eider_db *db;
-
-/* Options of which one or two matter. */
-#define DB_OPTIONS(...)                                                        \
-	(&(const struct eider_db_options){                                     \
-		.size = sizeof(struct eider_db_options), __VA_ARGS__ })
-
-/* --- what the tests are made of -------------------------------------------- */
-
-/* [job] Execute; the first value as a number, or 0. */
-static long execute(const char *text)
-{
-	PGresult *result = PQexec(eider_db_handle(db), text);
-	ExecStatusType status = PQresultStatus(result);
-	long value = eider_db_error(db);
-
-	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
-		ck_assert_int_eq(value, 0);
-	else
-		ck_assert_int_lt(value, 0);
-	if (!value && PQntuples(result))
-		value = atol(PQgetvalue(result, 0, 0));
-	PQclear(result);
-	return value;
-}
-
-static long run_sql(void *arg)
-{
-	return execute(arg);
-}
-
-/* [fiber] */
-static long sql(const char *text)
-{
-	return eider_db_call(db, run_sql, (void *)text);
-}
-
-static long sql_until(const char *text, int64_t ns)
-{
-	return eider_db_call_until(db, run_sql, (void *)text, eider_after(ns));
-}
-
-static long count_rows(void)
-{
-	return sql("SELECT count(*) FROM t");
-}
-
-static long sql_body(void *arg)
-{
-	return sql(arg);
-}
-
-static long atomic_sql(const char *text)
-{
-	return eider_db_atomic(db, sql_body, (void *)text);
-}
-
-static struct eider_db_counts counts(void)
-{
-	struct eider_db_counts n;
-
-	eider_db_count(db, &n);
-	return n;
-}
-
-static long create(void *arg)
-{
-	(void)arg;
-	return sql("CREATE TABLE t (x bigint UNIQUE, y bigint)");
-}
-
-static void set_up(const struct eider_db_options *options)
-{
-	int err;
-
-	postgres_clean();
-	/* The tests talk to the server themselves at times, and wait for it. */
-	ck_assert_int_eq(eider_executor_new(
-				 HARNESS_OPTIONS(.loop_stall_ns = EIDER_NEVER),
-				 &executor), 0);
-	ck_assert_int_eq(eider_loop_new(executor, NULL, &loop), 0);
-	err = eider_db_open(executor, &eider_postgres, postgres_url(), options, &db);
-	ck_assert_msg(!err, "open: %s", eider_strerror(err));
-	ck_assert_int_eq(eider_block_on(loop, create, NULL), 0);
-}
-
-static void tear_down(void)
-{
-	ck_assert_int_eq(eider_db_close(db), 0);
-	ck_assert_int_eq(eider_loop_free(loop), 0);
-	eider_executor_free(executor);
-}
-
-static void with_db(eider_fn *body, const struct eider_db_options *options)
-{
-	long result;
-
-	set_up(options);
-	result = eider_block_on(loop, body, NULL);
-	ck_assert_msg(result >= 0, "%s", eider_strerror((int)result));
-	tear_down();
-}
-
-#define DB_TEST(name, ...)                                                     \
-	static long name##_fiber(void *arg);                                   \
-	START_TEST(name)                                                       \
-	{                                                                      \
-		with_db(name##_fiber, DB_OPTIONS(__VA_ARGS__));                \
-	}                                                                      \
-	END_TEST                                                               \
-	static long name##_fiber(__attribute__((unused)) void *arg)
-
-static struct eider_fiber *spawn(eider_fn *fn, void *arg)
-{
-	struct eider_fiber *fiber;
-
-	ck_assert_int_eq(eider_spawn(fn, arg, &fiber), 0);
-	return fiber;
-}
-
-static void nap(int64_t ns)
-{
-	ck_assert_int_eq(eider_sleep_until(eider_after(ns)), 0);
-}
-
-/* Is @setting now @value? 1 or 0. */
-static long is_set(const char *setting, const char *value)
-{
-	char text[200];
-
-	snprintf(text, sizeof(text), "SELECT (current_setting('%s') = '%s')::int",
-		 setting, value);
-	return sql(text);
-}
-
-/* [job] In ms; 0 is none. */
-#define TIMEOUT "SELECT setting FROM pg_settings WHERE name = 'statement_timeout'"
-
-static long backend(void)
-{
-	return sql("SELECT pg_backend_pid()");
-}
-
-/* From outside; and wait until it has gone. */
-static void terminate(long pid)
-{
-	char text[200];
-
-	snprintf(text, sizeof(text), "SELECT pg_terminate_backend(%ld, 20000)", pid);
-	ck_assert_str_eq(postgres_sql(text), "t");
-}
+#include "with_postgres_db.h"
 
 /* --- transactions ---------------------------------------------------------- */
 
@@ -335,6 +179,46 @@ DB_TEST(what_libpq_refuses_is_an_error, .connections_max = 1)
 {
 	ck_assert_int_eq(eider_db_call(db, refused_by_libpq, db), -EIO);
 	ck_assert_int_eq(sql("SELECT 7"), 7);
+	return 0;
+}
+
+/* Whatever the call before it had; and the connection is none the worse for it. */
+DB_TEST(an_error_is_of_its_call, .connections_max = 1)
+{
+	long pid = backend();
+
+	ck_assert_int_eq(sql("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$"), -EAGAIN);
+	ck_assert_int_eq(eider_db_call(db, refused_by_libpq, db), -EIO);
+	ck_assert_int_eq(sql("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$"), -EAGAIN);
+	ck_assert_int_eq(backend(), pid);
+	return 0;
+}
+
+/* An extension may have lost a connection of its own: ours is still there. */
+DB_TEST(a_connection_of_others_may_be_lost, .connections_max = 1)
+{
+	static const char *const states[] = { "08006", "08001", "57P01" };
+	long pid = backend();
+	char text[100];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "DO $$ BEGIN RAISE SQLSTATE '%s'; END $$",
+			 states[i]);
+		ck_assert_int_eq(sql(text), -ENOTCONN);
+		ck_assert_int_eq(backend(), pid);
+		ck_assert_int_eq(atomic_sql(text), -ENOTCONN);
+		ck_assert_int_eq(backend(), pid);
+	}
+	/* Not even if it comes as the answer to a commit. */
+	ck_assert_int_eq(sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE "
+			     "plpgsql AS $$ BEGIN RAISE SQLSTATE '08006'; END $$;"
+			     "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t "
+			     "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE "
+			     "FUNCTION refuse()"), 0);
+	ck_assert_int_eq(atomic_sql("INSERT INTO t VALUES (1)"), -ENOTCONN);
+	ck_assert_int_eq(backend(), pid);
+	ck_assert_uint_eq(counts().rolled_back, 4);
+	ck_assert_uint_eq(counts().unknown, 0);
 	return 0;
 }
 
@@ -621,6 +505,57 @@ DB_TEST(no_cancellation_is_late, .connections_max = 1)
 	return 0;
 }
 
+/* A commit that ends in a conflict, after a while. */
+#define CONFLICT_LATER                                                         \
+	"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " \
+	"PERFORM pg_sleep(0.3); RAISE SQLSTATE '40001'; END $$;"              \
+	"CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE "         \
+	"INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()"
+
+static bool is_committing(void *arg)
+{
+	(void)arg;
+	return *postgres_sql("SELECT 1 FROM pg_stat_activity WHERE "
+			     "state = 'active' AND query = 'COMMIT'");
+}
+
+static long wait_for_commit(void *arg)
+{
+	(void)arg;
+	ck_assert(harness_wait_until(is_committing, NULL));
+	return 0;
+}
+
+static long counted_body(void *arg)
+{
+	harness_add((unsigned int *)arg, 1);
+	return sql("INSERT INTO t VALUES (1)");
+}
+
+static long atomic_counted(void *arg)
+{
+	return eider_db_atomic(db, counted_body, arg);
+}
+
+/* Who was cancelled does not try again. */
+DB_TEST(a_cancelled_commit_is_not_tried_again, .connections_max = 1)
+{
+	unsigned int bodies = 0, retried;
+	struct eider_fiber *fiber;
+	long result;
+
+	ck_assert_int_eq(sql(CONFLICT_LATER), 0);
+	fiber = spawn(atomic_counted, &bodies);
+	ck_assert_int_eq(eider_call(wait_for_commit, NULL), 0);
+	eider_cancel(eider_fiber_future(fiber));
+	result = eider_join(fiber);
+	ck_assert_int_eq(result, -ECANCELED);
+	retried = (unsigned int)counts().retried;
+	ck_assert_uint_eq(harness_get(&bodies), retried + 1);
+	ck_assert_int_eq(count_rows(), 0);
+	return 0;
+}
+
 /* --- deadlines ------------------------------------------------------------- */
 
 static long atomic_until(eider_fn *body, const void *arg, int64_t ns)
@@ -729,6 +664,75 @@ static long undone_body(void *arg)
 DB_TEST(a_savepoint_undoes_what_was_told, .connections_max = 1)
 {
 	ck_assert_int_eq(eider_db_atomic(db, undone_body, arg), 0);
+	return 0;
+}
+
+/* Nor may anybody else's rolling back take it along unseen. */
+static long own_savepoint_body(void *arg)
+{
+	(void)arg;
+	ck_assert_int_gt(sql_until(TIMEOUT, 100 * HARNESS_S), 0);
+	ck_assert_int_eq(sql_until("SAVEPOINT mine", 100 * HARNESS_S), 0);
+	ck_assert_int_eq(sql(TIMEOUT), 0);
+	ck_assert_int_eq(sql("ROLLBACK TO mine"), 0);
+	ck_assert_int_eq(sql(TIMEOUT), 0);
+	return 0;
+}
+
+DB_TEST(so_does_one_of_the_users_own, .connections_max = 1)
+{
+	ck_assert_int_eq(eider_db_atomic(db, own_savepoint_body, arg), 0);
+	return 0;
+}
+
+/* The administrator's limit is nobody's to raise, and one more deadline. */
+static long limited_body(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(sql_until(TIMEOUT, 60 * HARNESS_S), 5000);
+	ck_assert_int_eq(sql(TIMEOUT), 5000);
+	ck_assert_int_lt(sql_until(TIMEOUT, 3 * HARNESS_S), 3001);
+	ck_assert_int_eq(sql(TIMEOUT), 5000);
+	return 0;
+}
+
+static long limited_fiber(void *arg)
+{
+	ck_assert_int_eq(sql(TIMEOUT), 5000);
+	ck_assert_int_eq(sql_until(TIMEOUT, 60 * HARNESS_S), 5000);
+	ck_assert_int_le(sql_until(TIMEOUT, 4 * HARNESS_S), 5000);
+	ck_assert_int_eq(eider_db_atomic(db, limited_body, arg), 0);
+	ck_assert_int_eq(eider_db_atomic_until(db, limited_body, arg,
+					       eider_after(60 * HARNESS_S)), 0);
+	ck_assert_int_eq(sql("SET statement_timeout = 50; SELECT pg_sleep(600)"),
+			 -ETIME);
+	return 0;
+}
+
+START_TEST(the_administrators_limit_holds)
+{
+	postgres_sql("ALTER ROLE eider SET statement_timeout = 5000");
+	with_db(limited_fiber, DB_OPTIONS(.connections_max = 1));
+	postgres_sql("ALTER ROLE eider RESET statement_timeout");
+}
+END_TEST
+
+/* Once it has begun, a commit counts, whenever it ends. */
+DB_TEST(a_slow_commit_counts, .connections_max = 1)
+{
+	long result = -ETIME;
+
+	ck_assert_int_eq(sql("CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE "
+			     "plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; "
+			     "END $$; CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t "
+			     "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE "
+			     "FUNCTION dawdle()"), 0);
+	/* Later than that it may be that it has not begun. */
+	for (int64_t ns = HARNESS_S; result == -ETIME; ns *= 2)
+		result = atomic_until(sql_body, "INSERT INTO t VALUES (1)", ns);
+	ck_assert_int_eq(result, 0);
+	ck_assert_int_eq(count_rows(), 1);
+	ck_assert_uint_eq(counts().committed, 1);
 	return 0;
 }
 
@@ -1071,6 +1075,52 @@ START_TEST(a_password_is_needed)
 	ck_assert_int_eq(open_url(postgres_url_of("guarded:s3cr@et", "")), -EINVAL);
 	ck_assert_int_eq(open_url(postgres_url_of("guarded:s3cr%et", "")), -EINVAL);
 	ck_assert_int_eq(open_url("postgres://guarded:s3cr?/x"), -EINVAL);
+	/* Here it is not the @ that is missing in it, but the one behind it. */
+	ck_assert_int_eq(open_url("postgresql://bob:12345678/x"), -EINVAL);
+	ck_assert_ptr_null(strstr(why, "12345678"));
+	ck_assert_int_eq(open_url("postgresql://a:1,bob:65536/x"), -EINVAL);
+	ck_assert_ptr_null(strstr(why, "65536"));
+}
+END_TEST
+
+static long warned_fiber(void *arg)
+{
+	long pid = backend();
+
+	/* It takes long, and that is said. */
+	ck_assert_int_eq(sql("SELECT pg_sleep(0.3), 2"), 0);
+	postgres_sql("ALTER ROLE guarded PASSWORD 'another'");
+	terminate(pid);
+	ck_assert_int_eq(sql("SELECT 1"), -EACCES);
+	ck_assert_int_eq(atomic_sql("SELECT 1"), -EACCES);
+	postgres_sql("ALTER ROLE guarded PASSWORD '" POSTGRES_PASSWORD "'");
+	ck_assert_int_eq(sql("SELECT 7"), 7);
+	return (long)(intptr_t)arg;
+}
+
+/* Not by warnings, nor when it fails later on. */
+START_TEST(a_password_is_not_told_later)
+{
+	const char *path = harness_temp_file("stderr");
+	int before = dup(2), fd = open(path, O_RDWR | O_CREAT, 0600);
+	char said[8000] = "";
+
+	ck_assert_int_ge(fd, 0);
+	dup2(fd, 2);
+	ck_assert_int_eq(eider_executor_new(HARNESS_OPTIONS(.slow_job_ns = HARNESS_MS),
+					    &executor), 0);
+	ck_assert_int_eq(eider_loop_new(executor, NULL, &loop), 0);
+	ck_assert_int_eq(eider_db_open(executor, &eider_postgres,
+				       postgres_url_of(GUARDED, ""),
+				       DB_OPTIONS(.connections_max = 1), &db), 0);
+	ck_assert_int_eq(eider_block_on(loop, warned_fiber, NULL), 0);
+	tear_down();
+	dup2(before, 2);
+	ck_assert_int_ge(pread(fd, said, sizeof(said) - 1, 0), 0);
+	ck_assert_ptr_nonnull(strstr(said, "TOOK_TOO_LONG"));
+	ck_assert_ptr_null(strstr(said, "s3cr"));
+	close(fd);
+	close(before);
 }
 END_TEST
 
@@ -1154,6 +1204,9 @@ static void add_deadlines(Suite *s)
 	tcase_add_test(t, a_call_may_be_more_impatient);
 	tcase_add_test(t, the_server_is_told);
 	tcase_add_test(t, a_savepoint_undoes_what_was_told);
+	tcase_add_test(t, so_does_one_of_the_users_own);
+	tcase_add_test(t, the_administrators_limit_holds);
+	tcase_add_test(t, a_slow_commit_counts);
 	tcase_add_test(t, a_late_commit_is_none);
 	tcase_add_test(t, a_deadline_bounds_the_wait);
 }
@@ -1176,6 +1229,8 @@ int main(void)
 	t = harness_case(s, "error");
 	tcase_add_test(t, errors_have_codes);
 	tcase_add_test(t, what_libpq_refuses_is_an_error);
+	tcase_add_test(t, an_error_is_of_its_call);
+	tcase_add_test(t, a_connection_of_others_may_be_lost);
 	tcase_add_test(t, what_a_job_leaves_behind_is_gone);
 	tcase_add_test(t, leases_leave_nothing_behind);
 	tcase_add_test(t, notices_go_nowhere);
@@ -1190,12 +1245,14 @@ int main(void)
 	tcase_add_test(t, cancelling_interrupts);
 	tcase_add_test(t, cancelling_between_statements_interrupts);
 	tcase_add_test(t, no_cancellation_is_late);
+	tcase_add_test(t, a_cancelled_commit_is_not_tried_again);
 
 	add_deadlines(s);
 	add_loss(s);
 
 	t = harness_case(s, "open");
 	tcase_add_test(t, a_password_is_needed);
+	tcase_add_test(t, a_password_is_not_told_later);
 	tcase_add_test(t, a_url_may_be_wrong);
 	tcase_add_test(t, a_server_may_be_full);
 	tcase_add_test(t, a_server_may_be_silent);

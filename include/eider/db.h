@@ -2,7 +2,7 @@
  * db.h - databases (libeider-sqlite, libeider-postgres)
  *
  * A database is opened from a URL and owns a transaction pool. Every thread of
- * that pool opens one connection when it starts and closes it when it stops: a
+ * that pool opens one connection when it needs it and closes it when it stops: a
  * connection is opened, used and closed on its own thread.
  *
  *	static long debit(void *arg)			a job
@@ -64,12 +64,18 @@ EIDER_API EIDER_MUST_CHECK int eider_db_open(struct eider_executor *executor,
  * interrupted). Two fibers of one transaction may not have savepoints open side by
  * side: -EBUSY.
  *
- * Also: -ETIME if no connection was free before @deadline, or if a statement ran into
- * it: the engine is told (statement_timeout), the calls of the body inherit it. What
- * eider_txn_enter() returns; the engine's error if begin or commit fails. A connection
- * that is lost in the middle is -ENOTCONN, and a commit whose answer was lost may or
- * may not have happened: a body that must not happen twice looks for its own traces
- * first.
+ * Also: -ETIME if no connection was free or could be made before @deadline, or if a
+ * statement ran into it: the engine is told (statement_timeout), the calls of the body
+ * inherit it. The commit begins before @deadline or not at all; one that has begun is
+ * waited for, and counts, though it may end later (deferred triggers, a standby).
+ * What eider_txn_enter() returns; the engine's error if begin or commit fails.
+ *
+ * A connection that is lost in the middle is -ENOTCONN. So is a server that is there
+ * and does not answer, 5 s after @deadline or after the fiber was cancelled; without
+ * either it is waited for. A commit whose answer was lost may or may not have happened,
+ * and is not repeated: a body that must not happen twice looks for its own traces
+ * first. On SQLite that is one that failed with -EIO, -ENOSPC or -EDQUOT, if the
+ * process dies before it writes again.
  */
 EIDER_API long eider_db_atomic_until(struct eider_db *db, eider_fn *body, void *arg,
 				     int64_t deadline);
@@ -81,9 +87,11 @@ EIDER_API long eider_db_atomic(struct eider_db *db, eider_fn *body, void *arg);
  * on an engine error returns eider_db_error(), so that conflicts are known.
  *
  * Of a deadline (the sooner of this one and the transaction's) the engine is told:
- * -ETIME, also if no connection was free before. Outside of a transaction, a
- * connection found dead is opened anew; a call that lost it in the middle is not
- * repeated: -ENOTCONN.
+ * -ETIME, also if no connection was free or could be made before. Outside of a
+ * transaction, a connection found dead is opened anew; a call that lost it in the
+ * middle is not repeated: -ENOTCONN. On PostgreSQL, if fn has not returned 5 s after
+ * it was interrupted, because the server does not answer or for anything else, the
+ * connection is cut: what fn asks of it fails from then on, with -ENOTCONN.
  */
 EIDER_API long eider_db_call_until(struct eider_db *db, eider_fn *fn, void *arg,
 				   int64_t deadline);
@@ -92,6 +100,12 @@ EIDER_API long eider_db_call(struct eider_db *db, eider_fn *fn, void *arg);
 /*
  * [job] of @db: the engine's own handle (sqlite3 *, PGconn *); NULL elsewhere. Between
  * two transactions, and two calls outside of one, it may change.
+ *
+ * Jobs that eider_db_call() did not start (eider_call() in a lease) may ask for it as
+ * well. They are not interrupted. It is NULL if there is no connection for them, and
+ * eider_db_error() says why; after an error, ask again: it may be another. Alone in the
+ * pool, such a job has to end the transaction that it begins: what it leaves open is
+ * rolled back by whoever comes next.
  */
 EIDER_API void *eider_db_handle(struct eider_db *db);
 
@@ -106,7 +120,8 @@ EIDER_API long eider_db_error(struct eider_db *db);
 /*
  * [job] of @db: a value of the job's own for this connection, such as its prepared
  * statements: gone, through @release, when the connection is closed, so that a new
- * one starts with NULL. One for each connection.
+ * one starts with NULL. One for each connection. @release has the handle, but must not
+ * wait for a server with it.
  */
 EIDER_API void *eider_db_state(struct eider_db *db);
 EIDER_API void eider_db_set_state(struct eider_db *db, void *state,
@@ -117,7 +132,8 @@ EIDER_API const char *eider_db_url(struct eider_db *db);
 
 /*
  * [any] How often eider_db_atomic() committed and rolled back, each transaction once
- * and savepoints not; and how many more attempts it took.
+ * and savepoints not; how many more attempts it took; and of how many nobody knows, as
+ * the answer to their commit was lost.
  */
 struct eider_db_counts {
 	uint64_t committed;
@@ -125,6 +141,7 @@ struct eider_db_counts {
 	uint64_t retried;
 	unsigned int connections;	/* open now */
 	unsigned int connections_peak;
+	uint64_t unknown;
 };
 EIDER_API void eider_db_count(struct eider_db *db,
 			      struct eider_db_counts *ret_counts);

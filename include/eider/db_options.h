@@ -1,17 +1,32 @@
 /*
  * db_options.h - how a database is opened (see db.h)
  *
- * URLs		sqlite:PATH	a file, opened with a write-ahead log. Behind a '?':
+ * URLs		sqlite:PATH	a file, opened with a write-ahead log; where it can
+ *				have none (no memory can be shared through that file
+ *				system) not at all: -EMEDIUMTYPE. Behind a '?':
  *				synchronous=full (a commit survives a power cut; if
  *				nothing is said), normal (it survives the process) or
  *				off
  *		postgresql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?PARAMETER=...]
- *				as libpq reads it; also postgres://
+ *				as libpq reads it; also postgres://. connect_timeout
+ *				is for each address of each host in turn: 5 if nothing
+ *				is said; 0, for ever elsewhere, is 60. To look up a name
+ *				takes as long as the resolver does: no deadline ends it
  *		Each engine is a library of its own that the program links with.
  *
  * Isolation	Of transactions: serializable, on either engine, unless the options ask
  *		for less. A call outside of one has what the engine has: each of its
  *		statements stands alone, on PostgreSQL with read committed.
+ *
+ * Sessions	A connection is used by one after the other, and what is rolled back
+ *		between them is what was begun. Whatever else of a session a job
+ *		changes, others find: on PostgreSQL SET, SET ROLE, temporary tables,
+ *		session-level advisory locks, LISTEN, prepared statements, cursors WITH
+ *		HOLD. Use what ends with the transaction instead: SET LOCAL, ON COMMIT
+ *		DROP, pg_advisory_xact_lock(). A job that cannot undoes what it did,
+ *		also when it fails; or it has a database of its own, opened for such
+ *		jobs alone. statement_timeout is Eider's: a lower one, of the role or
+ *		the database, is kept, and is -ETIME.
  *
  * Secrets	A URL may have a password in it. Nothing that Eider prints or returns
  *		has: eider_db_url() is without.

@@ -3,8 +3,13 @@
  * there
  *
  *	thread_start    first job        jobs         lease_stop     thread_stop
- *	    open  ------> ping  ----->  use it  ---->   reset   ------>  close
- *	            broken? open anew              if something is left
+ *	  (open)  ------> ping  ----->  use it  ---->   reset   ------>  close
+ *	             none, or broken?              if something is left
+ *	                  open
+ *
+ * Only the very first connection, by which eider_db_open() tries the URL, is made when
+ * its thread starts. For others the job does it that needs it: it has a deadline, and
+ * can be cancelled.
  *
  * All of it runs on the connection's own thread, so nothing here needs a lock, and
  * engines that want to see one thread only (or are built without mutexes) are
@@ -18,6 +23,10 @@
  * after it first (eider__connection_ready()): a hook for it would be one more way to
  * the thread and back, and so would one at the end, which is why each job says whether
  * it leaves anything (eider_thread_set_clean()).
+ *
+ * Jobs of other kinds, which eider_db_call() did not start, go by none of that. They
+ * are seen when they ask for the handle: then the same is done for them (db.c, lend()).
+ * A lone one of these that left a transaction open is found by whoever comes next.
  *
  * Invariants
  *
@@ -57,10 +66,15 @@ static void count_connection(struct eider_db *db)
 		;
 }
 
-static long connect_it(struct eider__connection *c)
+static long connect_it(struct eider__connection *c, int64_t deadline)
 {
-	long err = c->db->driver->open(&c->db->settings, &c->at);
+	struct eider_db_settings settings = c->db->settings;
+	long err;
 
+	settings.deadline = deadline;
+	err = c->db->driver->open(&settings, &c->at);
+	if (err == -ECANCELED && eider__has_passed(deadline))
+		err = -ETIME;
 	if (err < 0)
 		return err;
 	c->depth = 0;
@@ -73,8 +87,10 @@ static long connect_it(struct eider__connection *c)
 /* C3: while it is still one, so that statements can be dropped properly. */
 static void drop_state(struct eider__connection *c)
 {
+	c->inside = true;
 	if (c->state && c->release_state)
 		c->release_state(c->state);
+	c->inside = false;
 	c->state = NULL;
 	c->release_state = NULL;
 }
@@ -89,24 +105,26 @@ static void disconnect(struct eider__connection *c)
 	atomic_fetch_sub(&c->db->connections, 1);
 }
 
-long eider__connection_reopen(struct eider__connection *c)
+long eider__connection_reopen(struct eider__connection *c, int64_t deadline)
 {
 	disconnect(c);
-	return connect_it(c);
+	return connect_it(c, deadline);
 }
 
-/* Nobody uses it, nobody can be about to interrupt it. */
-static long look_after(struct eider__connection *c)
+/* C2: nobody uses it, nobody can be about to interrupt it. */
+static long look_after(struct eider__connection *c, int64_t deadline)
 {
+	if (c->at && !c->broken)
+		eider__connection_reset(c);
 	if (c->at && !c->broken && c->db->driver->ping(c->at) >= 0)
 		return 0;
-	return eider__connection_reopen(c);
+	return eider__connection_reopen(c, deadline);
 }
 
 /* The first use in a lease: what the last one was about is over. */
-static long start_lease(struct eider__connection *c, uint64_t lease)
+static long start_lease(struct eider__connection *c, uint64_t lease, int64_t deadline)
 {
-	long err = look_after(c);
+	long err = look_after(c, deadline);
 
 	c->depth = 0;
 	c->deadline = EIDER_NEVER;
@@ -117,12 +135,12 @@ static long start_lease(struct eider__connection *c, uint64_t lease)
 	return err;
 }
 
-long eider__connection_ready(struct eider__connection *c)
+long eider__connection_ready(struct eider__connection *c, int64_t deadline)
 {
 	uint64_t lease = eider_txn_id();
 
 	if (lease && lease != c->lease)
-		return start_lease(c, lease);
+		return start_lease(c, lease, deadline);
 	if (lease && c->refused)
 		return c->refused;
 	if (lease && c->ended)
@@ -135,7 +153,7 @@ long eider__connection_ready(struct eider__connection *c)
 			       0 : -ESTALE;
 	if (lease && c->at && !c->broken)
 		return 0;
-	return look_after(c);
+	return look_after(c, deadline);
 }
 
 static void say_what_is_left(const struct eider__connection *c)
@@ -172,9 +190,28 @@ void eider__connection_reset(struct eider__connection *c)
  * A connection may have died since somebody looked at it. If nothing was done with it
  * yet, another one is as good.
  */
-bool eider__connection_may_reopen(const struct eider__connection *c)
+static bool may_reopen(const struct eider__connection *c, int64_t deadline)
 {
-	return !c->depth && !c->manual && c->db->driver->is_lost(c->at);
+	return !c->depth && !c->manual && c->db->driver->is_lost(c->at) &&
+	       !eider__has_passed(deadline) && !eider_cancelled();
+}
+
+long eider__connection_start_use(struct eider__connection *c, int64_t deadline)
+{
+	const struct eider_db_driver *driver = c->db->driver;
+	long err;
+
+	if (eider__has_passed(deadline))
+		return -ETIME;
+	err = driver->start_use(c->at, deadline);
+	if (err < 0 && may_reopen(c, deadline)) {
+		err = eider__connection_reopen(c, deadline);
+		if (!err)
+			err = driver->start_use(c->at, deadline);
+	}
+	if (err < 0 && c->at)
+		eider__connection_used(c);
+	return err;
 }
 
 /* --- levels of a transaction ----------------------------------------------- */
@@ -187,8 +224,8 @@ static long begin_on(struct eider__level *l, struct eider__connection *c)
 	if (c->depth)
 		return driver->savepoint(c->at, c->depth);
 	err = driver->begin(c->at, l->deadline);
-	if (err < 0 && eider__connection_may_reopen(c)) {
-		err = eider__connection_reopen(c);
+	if (err < 0 && may_reopen(c, l->deadline)) {
+		err = eider__connection_reopen(c, l->deadline);
 		if (!err)
 			err = driver->begin(c->at, l->deadline);
 	}
@@ -218,11 +255,13 @@ long eider__level_begin(void *arg)
 {
 	struct eider__level *l = arg;
 	struct eider__connection *c = eider__connection_here(l->db);
-	long err = c ? eider__connection_ready(c) : -ESTALE;
+	long err;
 
+	atomic_store(&l->begun, true);		/* see stop_begin() */
+	err = c ? eider__connection_ready(c, l->deadline) : -ESTALE;
 	if (err >= 0)
 		err = begin_in_time(l, c);
-	if (err == -EAGAIN && eider_cancelled())
+	if ((err == -EAGAIN || err == -ENOTCONN) && eider_cancelled())
 		err = -ECANCELED;
 	/* The rest of the lease must not begin anew, outside of a transaction. */
 	if (err < 0 && c && l->alone) {
@@ -243,12 +282,17 @@ static void end_level(struct eider__connection *c, const struct eider__level *l)
 static long commit_on(struct eider__level *l, struct eider__connection *c)
 {
 	const struct eider_db_driver *driver = l->db->driver;
+	long err;
 
 	/* Who waited for it does so no more. */
 	if (eider__has_passed(l->deadline))
 		return -ETIME;
-	return l->depth ? driver->release(c->at, l->depth) :
-			  driver->commit(c->at, l->deadline);
+	if (l->depth)
+		return driver->release(c->at, l->depth);
+	err = driver->commit(c->at, l->deadline);
+	if (err < 0 && driver->is_unknown)
+		l->unknown = driver->is_unknown(c->at);
+	return err;
 }
 
 long eider__level_commit(void *arg)
@@ -261,9 +305,11 @@ long eider__level_commit(void *arg)
 		return -ESTALE;
 	if (c->depth > l->depth + 1)
 		return -EBUSY;
-	err = eider__connection_ready(c);
+	err = eider__connection_ready(c, l->deadline);
 	if (!err)
 		err = commit_on(l, c);
+	if (err == -EAGAIN && eider_cancelled())
+		err = -ECANCELED;
 	if (err >= 0)
 		end_level(c, l);
 	eider__connection_used(c);
@@ -302,7 +348,7 @@ static void drop_connection(struct eider__connection *c)
 static long start_thread(struct eider_thread *thread, void *arg)
 {
 	struct eider__connection *c = calloc(1, sizeof(*c));
-	long err;
+	long err = 0;
 
 	(void)thread;
 	if (!c)
@@ -310,13 +356,13 @@ static long start_thread(struct eider_thread *thread, void *arg)
 	c->db = arg;
 	eider__db_get(c->db);
 	atomic_fetch_add(&c->db->threads, 1);
-	err = connect_it(c);
-	if (err < 0) {
+	if (!c->db->opened)
+		err = connect_it(c, EIDER_NEVER);
+	if (err < 0)
 		drop_connection(c);
-		return err;
-	}
-	connection_here = c;
-	return 0;
+	else
+		connection_here = c;
+	return err;
 }
 
 static void stop_thread(struct eider_thread *thread, void *arg)
@@ -341,44 +387,3 @@ const struct eider_txn_hooks eider__connection_hooks = {
 	.thread_stop = stop_thread,
 	.lease_stop = stop_lease,
 };
-
-/*
- * For jobs of every kind. One that eider_db_call() did not start goes by none of the
- * above: so it gets nothing where begin failed, and what it leaves is looked for.
- */
-void *eider_db_handle(struct eider_db *db)
-{
-	struct eider__connection *c = eider__connection_here(db);
-
-	if (!c || !c->at || (c->refused && c->lease == eider_txn_id()))
-		return NULL;
-	eider_thread_set_clean(eider_thread_self(), false);
-	return db->driver->handle(c->at);
-}
-
-long eider_db_error(struct eider_db *db)
-{
-	struct eider__connection *c = eider__connection_here(db);
-
-	if (!c)
-		return -EPERM;
-	return c->at ? db->driver->error(c->at) : 0;
-}
-
-void *eider_db_state(struct eider_db *db)
-{
-	struct eider__connection *c = eider__connection_here(db);
-
-	return c ? c->state : NULL;
-}
-
-/* Replacing one releases nothing: it is the caller's, who could ask for it. */
-void eider_db_set_state(struct eider_db *db, void *state, void (*release)(void *state))
-{
-	struct eider__connection *c = eider__connection_here(db);
-
-	if (!c || !c->at)
-		return;
-	c->state = state;
-	c->release_state = release;
-}

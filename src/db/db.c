@@ -1,5 +1,5 @@
 /*
- * db.c - open a database, close it, count
+ * db.c - open a database, close it, count; what jobs ask of it
  *
  * A database is a transaction pool whose threads have a connection each
  * (connection.c), and a way to run functions there (transaction.c). The engine is
@@ -18,6 +18,8 @@
 
 #include <eider/fiber.h>
 #include <eider/io.h>
+#include <eider/thread.h>
+#include <eider/txn.h>
 
 #include "db.h"
 #include "url.h"
@@ -95,6 +97,7 @@ static struct eider_db *make_db(const struct eider_db_driver *driver,
 	db->driver = driver;
 	db->settings.busy_ns = o->busy_ns;
 	db->settings.isolation = o->isolation;
+	db->settings.first = true;
 	db->settings.why = o->why;
 	db->settings.why_size = o->why_size;
 	db->backoff_ns = o->backoff_ns;
@@ -133,8 +136,10 @@ static int connect_once(struct eider_db *db)
 
 	if (err < 0)
 		return err;
+	db->settings.first = false;
 	db->settings.why = NULL;
 	db->settings.why_size = 0;
+	db->opened = true;
 	eider_txn_pool_put_thread(db->pool, thread);
 	return 0;
 }
@@ -233,6 +238,7 @@ void eider_db_count(struct eider_db *db, struct eider_db_counts *ret_counts)
 	ret_counts->retried = atomic_load(&db->retried);
 	ret_counts->connections = atomic_load(&db->connections);
 	ret_counts->connections_peak = atomic_load(&db->connections_peak);
+	ret_counts->unknown = atomic_load(&db->unknown);
 }
 
 const char *eider_db_url(struct eider_db *db)
@@ -243,4 +249,87 @@ const char *eider_db_url(struct eider_db *db)
 struct eider_txn_pool *eider_db_pool(struct eider_db *db)
 {
 	return db->pool;
+}
+
+/* --- for jobs -------------------------------------------------------------- */
+
+/*
+ * One that eider_db_call() did not start wants the connection: 0 or why it cannot have
+ * it. The engine is told of a use, so that nothing of the one before gets in its way.
+ * The use ends before the job begins: so nobody interrupts it.
+ */
+static long lend(struct eider__connection *c)
+{
+	uint64_t lease = eider_txn_id();
+	bool open = c->at && !c->broken && c->db->driver->in_transaction(c->at);
+	long err = 0;
+
+	/* What the one before it did. */
+	if (lease && lease == c->lease && c->at)
+		eider__connection_used(c);
+	/* One that is alone, and has begun, goes on, and nowhere else. */
+	if (!lease && open)
+		c->manual = true;
+	else
+		err = eider__connection_ready(c, EIDER_NEVER);
+	if (!err)
+		err = eider__connection_start_use(c, c->deadline);
+	if (!err)
+		c->db->driver->end_use(c->at);
+	if (!lease)
+		c->manual = false;
+	return err;
+}
+
+/*
+ * The connection of this job, which is fit for use, or NULL. One of eider_db_call() has
+ * seen to that before; others have it done here, at each asking.
+ */
+static struct eider__connection *borrow(struct eider_db *db)
+{
+	struct eider__connection *c = eider__connection_here(db);
+
+	if (c && !c->inside)
+		c->denied = lend(c);
+	return c && c->at && !c->denied ? c : NULL;
+}
+
+/* What is done with it, if it was not by eider_db_call(), is looked for. */
+void *eider_db_handle(struct eider_db *db)
+{
+	struct eider__connection *c = borrow(db);
+
+	if (!c)
+		return NULL;
+	eider_thread_set_clean(eider_thread_self(), false);
+	return db->driver->handle(c->at);
+}
+
+long eider_db_error(struct eider_db *db)
+{
+	struct eider__connection *c = eider__connection_here(db);
+
+	if (!c)
+		return -EPERM;
+	if (c->denied)
+		return c->denied;
+	return c->at ? db->driver->error(c->at) : 0;
+}
+
+void *eider_db_state(struct eider_db *db)
+{
+	struct eider__connection *c = borrow(db);
+
+	return c ? c->state : NULL;
+}
+
+/* Replacing one releases nothing: it is the caller's, who could ask for it. */
+void eider_db_set_state(struct eider_db *db, void *state, void (*release)(void *state))
+{
+	struct eider__connection *c = eider__connection_here(db);
+
+	if (!c || !c->at)
+		return;
+	c->state = state;
+	c->release_state = release;
 }

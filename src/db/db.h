@@ -18,6 +18,7 @@ struct eider_db {
 	struct eider_db_settings settings;	/* the url is ours */
 	int64_t backoff_ns;
 	unsigned int attempts_max;
+	bool opened;			/* set when the first connection was made */
 
 	/* Any thread, atomic. */
 	atomic_uint refs;		/* the owner, connections, users */
@@ -27,6 +28,7 @@ struct eider_db {
 	atomic_uint connections_peak;
 	atomic_ullong committed;
 	atomic_ullong rolled_back;
+	atomic_ullong unknown;
 	atomic_ullong retried;
 	atomic_ullong pauses;		/* for their jitter */
 };
@@ -42,6 +44,8 @@ struct eider__connection {
 	uint64_t lease;			/* the context it was last used in */
 	bool ended;			/* the transaction the lease was made for */
 	long refused;			/* why it could not begin */
+	long denied;			/* why the last job got no handle, or 0 */
+	bool inside;			/* a function runs that may have the handle */
 	bool broken;			/* to be opened anew */
 	bool manual;			/* in a transaction that we did not begin */
 };
@@ -54,6 +58,8 @@ struct eider__level {
 	unsigned int depth;	/* where it began; 0 is the transaction itself */
 	bool alone;		/* the lease is for this, and ends with it */
 	bool rolled_back;
+	bool unknown;		/* whether it was committed */
+	atomic_bool begun;	/* to begin: it runs, or has run */
 };
 
 /* Whoever may still touch @db holds one; the last to let go frees it. [any] */
@@ -68,24 +74,25 @@ struct eider__connection *eider__connection_here(struct eider_db *db);
 
 /*
  * [job] Make sure that @c can be used: 0; -ESTALE if its transaction is gone,
- * -ENOTCONN if that is because the connection is; or what opening it said.
+ * -ENOTCONN if that is because the connection is; or what opening it said, which has
+ * until @deadline.
  */
-long eider__connection_ready(struct eider__connection *c);
+long eider__connection_ready(struct eider__connection *c, int64_t deadline);
 
 /* [job] The same for one that was just found lost, and has no transaction. */
-long eider__connection_reopen(struct eider__connection *c);
+long eider__connection_reopen(struct eider__connection *c, int64_t deadline);
+
+/*
+ * [job] A use, which the engine is told of: 0, and it has to be ended, by the driver's
+ * end_use(). One that is found lost is opened anew if nothing was done with it.
+ */
+long eider__connection_start_use(struct eider__connection *c, int64_t deadline);
 
 /* [job] Something was done with it: see whether it is still there. */
 void eider__connection_used(struct eider__connection *c);
 
 /* [job] No transaction is open on it afterwards. */
 void eider__connection_reset(struct eider__connection *c);
-
-/*
- * [job] May it be opened anew, since nothing was done with it? A connection may have
- * died after somebody looked at it.
- */
-bool eider__connection_may_reopen(const struct eider__connection *c);
 
 /* [job] One level of a transaction: eider_fn's of a struct eider__level. */
 long eider__level_begin(void *arg);

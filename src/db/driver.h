@@ -23,6 +23,11 @@
  *		end_use(): only there can it be interrupted. What the driver does by
  *		itself never is.
  *
+ * Bounds	An engine that is elsewhere may not answer, for ever. A driver waits for
+ *		it until the deadline and a grace of its own, and interrupts uses at
+ *		theirs; what does not end then is -ENOTCONN, and the connection lost.
+ *		What has no deadline ends so when its job is cancelled.
+ *
  * Secrets	A URL may have a password in it: what a driver writes to @why has
  *		not.
  */
@@ -37,6 +42,9 @@ struct eider_db_settings {
 	int64_t busy_ns;		/* how long the engine may wait for a lock
 					   by itself */
 	enum eider_db_isolation isolation;
+	bool first;			/* nothing need be there yet; else what is not
+					   there is lost, and must not be made anew */
+	int64_t deadline;		/* of who needs the connection; EIDER_NEVER */
 	char *why;			/* for words if it fails: why_size bytes, an
 					   empty string; NULL if nobody asks */
 	size_t why_size;
@@ -46,7 +54,10 @@ struct eider_db_driver {
 	const char *scheme;		/* what stands before the ':' of a URL */
 	const char *alias;		/* what may stand there as well; or NULL */
 
-	/* Connect. -EINVAL if the rest of the URL makes no sense. */
+	/*
+	 * Connect. -EINVAL if the rest of the URL makes no sense; -ETIME after the
+	 * settings' deadline, -ECANCELED if the job is.
+	 */
 	long (*open)(const struct eider_db_settings *settings,
 		     void **ret_connection);
 	/* Also ends what is open on it. Cannot fail. */
@@ -58,7 +69,13 @@ struct eider_db_driver {
 
 	/* Until @deadline, and then -ETIME; it holds for savepoints and uses too. */
 	long (*begin)(void *connection, int64_t deadline);
+	/*
+	 * Begun before @deadline, it may end later: what has been committed is 0,
+	 * whenever that was.
+	 */
 	long (*commit)(void *connection, int64_t deadline);
+	/* Did the last commit end without an answer? NULL: never. */
+	bool (*is_unknown)(void *connection);
 	/* 0 also if the engine has done it already. Knows no deadline. */
 	long (*rollback)(void *connection);
 	bool (*in_transaction)(void *connection);

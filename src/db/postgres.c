@@ -2,7 +2,8 @@
  * postgres.c - the driver for PostgreSQL
  *
  * A connection is a PGconn. Errors are in postgres_error.c, connecting in
- * postgres_connect.c, interrupting in postgres_cancel.c.
+ * postgres_connect.c, our own statements, and how long they are waited for, in
+ * postgres_execute.c, interrupting those of users in postgres_cancel.c.
  *
  * Isolation is said with each BEGIN; what runs outside of a transaction has the
  * server's default, which is read committed.
@@ -18,17 +19,18 @@
  *			eyes of its deadline has nothing to pay.
  *	outside		The session's setting stays, and fits as long as it is
  *			between the time that is left and twice that. Here the
- *			deadline itself interrupts on time (transaction.c), and the
- *			setting is what is left if that fails.
+ *			deadline itself interrupts on time (postgres_cancel.c), and
+ *			the setting is what is left if that fails.
  *
  * It is never told less than the floor below: the setting holds for our own statements
  * too, the next SET among them, and these must not fail because a CPU was busy.
  *
- * SET LOCAL is undone with the savepoint that it is in: after that the setting is not
- * known, and told again.
+ * SET LOCAL is undone with the savepoint that it is in, whoever rolls back to it: after
+ * that the setting is not known, and told again.
  *
  * statement_timeout is therefore the driver's. A job that sets it itself, by SET LOCAL,
- * in a transaction without a deadline has it its own way.
+ * in a transaction without a deadline has it its own way. What it was when we came (the
+ * administrator's, for this role or database) is never raised: the sooner one counts.
  *
  * All of this is of a session: a pooler in between has to keep one for each connection.
  *
@@ -46,32 +48,37 @@
 enum {
 	FLOOR_MS = 100,			/* in a transaction */
 	SESSION_FLOOR_MS = 1000,
-	UNKNOWN = -1,
 };
-
-static long execute(struct eider__postgres *c, const char *sql)
-{
-	eider__canceller_settle(&c->canceller);
-	PQclear(PQexec(c->pg, sql));
-	return eider__postgres_error(c);
-}
 
 /* --- deadlines ------------------------------------------------------------- */
 
-/* What is left, rounded up; 0 for no deadline. */
-static int ms_until(int64_t deadline, int least)
+/*
+ * What to tell the server: what is left, rounded up. 0 for no deadline, or for one that
+ * the default takes care of.
+ */
+static int ms_until(const struct eider__postgres *c, int64_t deadline, int least)
 {
 	int64_t ms;
 
 	if (deadline == EIDER_NEVER)
 		return 0;
 	ms = (deadline - eider_now()) / 1000000 + 1;
-	return ms < least ? least : ms < INT_MAX / 2 ? (int)ms : INT_MAX / 2;
+	if (ms < least)
+		ms = least;
+	if (c->default_timeout_ms && ms >= c->default_timeout_ms)
+		return 0;
+	return ms < INT_MAX / 2 ? (int)ms : INT_MAX / 2;
 }
 
-static bool fits(int setting, int needed, int slack)
+static bool fits(const struct eider__postgres *c, int needed, int slack)
 {
-	return needed ? setting >= needed && setting <= needed + slack : !setting;
+	int setting = c->timeout_ms;
+
+	if (!needed)
+		return !setting;
+	if (!setting)
+		setting = c->default_timeout_ms;
+	return setting >= needed && setting <= needed + slack;
 }
 
 /* "SET LOCAL statement_timeout = 5000" */
@@ -83,35 +90,42 @@ static void print_timeout(char *sql, size_t len, const char *before, int ms)
 		snprintf(sql, len, "%sstatement_timeout = DEFAULT", before);
 }
 
+static long execute(struct eider__postgres *c, const char *sql, int64_t deadline)
+{
+	return eider__postgres_execute(c, sql, eider__postgres_short_limit(deadline));
+}
+
 static long tell_transaction(struct eider__postgres *c, int64_t deadline)
 {
-	int needed = ms_until(deadline, FLOOR_MS);
+	int needed = ms_until(c, deadline, FLOOR_MS);
 	char sql[80];
 	long err;
 
-	if (fits(c->timeout_ms, needed, needed / 4))
+	if (fits(c, needed, needed / 4))
 		return 0;
 	print_timeout(sql, sizeof(sql), "SET LOCAL ", needed);
-	err = execute(c, sql);
+	err = execute(c, sql, deadline);
 	if (err < 0)
 		return err;
 	c->timeout_ms = needed;
-	c->timed_in_savepoint |= c->savepoints > 0;
+	c->told = true;
 	return 0;
 }
 
 static long tell_session(struct eider__postgres *c, int64_t deadline)
 {
-	int needed = ms_until(deadline, SESSION_FLOOR_MS);
+	int needed = ms_until(c, deadline, SESSION_FLOOR_MS);
 	char sql[80];
 	long err;
 
 	c->timeout_ms = c->session_timeout_ms;
-	if (fits(c->timeout_ms, needed, needed))
+	if (fits(c, needed, needed))
 		return 0;
 	needed += needed / 2;		/* in the middle: it fits for longer */
+	if (c->default_timeout_ms && needed >= c->default_timeout_ms)
+		needed = 0;
 	print_timeout(sql, sizeof(sql), "SET ", needed);
-	err = execute(c, sql);
+	err = execute(c, sql, deadline);
 	if (err < 0)
 		return err;
 	c->timeout_ms = c->session_timeout_ms = needed;
@@ -125,16 +139,20 @@ static long start_use(void *connection, int64_t deadline)
 	long err = 0;
 
 	c->deadline = deadline;
+	c->error = 0;
 	if (status == PQTRANS_INTRANS)
 		err = tell_transaction(c, deadline);
 	else if (status == PQTRANS_IDLE)
 		err = tell_session(c, deadline);
 	else if (status == PQTRANS_UNKNOWN)
 		err = -ENOTCONN;
+	if (!err) {
+		err = eider__canceller_start_use(c->canceller, deadline);
+		if (err < 0)
+			eider__postgres_give_up(c);
+	}
 	if (err < 0)
 		c->deadline = EIDER_NEVER;
-	else
-		eider__canceller_start_use(&c->canceller);
 	return err;
 }
 
@@ -142,7 +160,7 @@ static void end_use(void *connection)
 {
 	struct eider__postgres *c = connection;
 
-	eider__canceller_end_use(&c->canceller);
+	eider__canceller_end_use(c->canceller);
 	c->deadline = EIDER_NEVER;
 }
 
@@ -150,7 +168,7 @@ static void interrupt(void *connection)
 {
 	struct eider__postgres *c = connection;
 
-	eider__canceller_fire(&c->canceller);
+	eider__canceller_fire(c->canceller);
 }
 
 /* --- connections ----------------------------------------------------------- */
@@ -214,8 +232,8 @@ static bool in_transaction(void *connection)
 static void forget_transaction(struct eider__postgres *c)
 {
 	c->failure = 0;
-	c->savepoints = 0;
-	c->timed_in_savepoint = false;
+	c->told = false;
+	c->until = EIDER_NEVER;
 	c->timeout_ms = c->session_timeout_ms;
 }
 
@@ -226,14 +244,16 @@ static long rollback(void *connection)
 
 	if (!in_transaction(c))
 		return 0;
+	if (is_lost(c))
+		return -ENOTCONN;
 	/* A statement that was sent, and its results not taken. */
 	if (PQtransactionStatus(c->pg) == PQTRANS_ACTIVE ||
 	    PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF)
 		return -EBUSY;
-	err = execute(c, "ROLLBACK");
+	err = execute(c, "ROLLBACK", EIDER_NEVER);
 	/* The timeout holds for it as well. */
 	if (err == -ETIME && in_transaction(c))
-		err = execute(c, "ROLLBACK");
+		err = execute(c, "ROLLBACK", EIDER_NEVER);
 	if (in_transaction(c))
 		return err < 0 ? err : -EIO;
 	forget_transaction(c);
@@ -248,7 +268,7 @@ static long begin(void *connection, int64_t deadline)
 		[EIDER_DB_READ_COMMITTED] = "READ COMMITTED",
 	};
 	struct eider__postgres *c = connection;
-	int needed = ms_until(deadline, FLOOR_MS);
+	int needed = ms_until(c, deadline, FLOOR_MS);
 	char before[64], sql[128];
 	long err;
 
@@ -263,37 +283,52 @@ static long begin(void *connection, int64_t deadline)
 	if (needed == c->session_timeout_ms)	/* as a rule: both are none */
 		*strchr(sql, ';') = 0;
 	c->deadline = deadline;
-	err = execute(c, sql);
+	err = eider__postgres_execute(c, sql, eider__postgres_limit(deadline));
 	c->deadline = EIDER_NEVER;
-	if (err < 0)
+	if (err < 0) {
 		(void)rollback(c);
-	else
-		c->timeout_ms = needed;
-	return err;
+		return err;
+	}
+	c->timeout_ms = needed;
+	c->until = deadline;
+	return 0;
 }
 
 /* A failed transaction answers COMMIT with ROLLBACK, and calls that success. */
 static long commit(void *connection, int64_t deadline)
 {
 	struct eider__postgres *c = connection;
+	int64_t limit = eider__postgres_limit(deadline);
 	PGresult *result;
 	long err;
 
+	c->unknown = false;
+	/* What is known to be lost before is not unknown. */
+	eider__postgres_look(c);
 	if (is_lost(c))
 		return -ENOTCONN;
+	err = eider__postgres_prepare(c, limit);
+	if (err < 0)
+		return err;
 	if (PQtransactionStatus(c->pg) == PQTRANS_INERROR)
 		return c->failure ? c->failure : -ESTALE;
 	c->deadline = deadline;
-	eider__canceller_settle(&c->canceller);
-	result = PQexec(c->pg, "COMMIT");
-	err = eider__postgres_error(c);
+	err = eider__postgres_ask(c, "COMMIT", limit, &result);
 	if (!err && strcmp(PQcmdStatus(result), "COMMIT"))
 		err = -ESTALE;
 	PQclear(result);
 	c->deadline = EIDER_NEVER;
+	c->unknown = err == -ENOTCONN && is_lost(c);
 	if (!in_transaction(c))
 		forget_transaction(c);
 	return err;
+}
+
+static bool is_unknown(void *connection)
+{
+	struct eider__postgres *c = connection;
+
+	return c->unknown;
 }
 
 static long execute_at(struct eider__postgres *c, const char *format,
@@ -302,27 +337,17 @@ static long execute_at(struct eider__postgres *c, const char *format,
 	char sql[96];
 
 	snprintf(sql, sizeof(sql), format, depth, depth);
-	return execute(c, sql);
+	return execute(c, sql, c->until);
 }
 
 static long savepoint(void *connection, unsigned int depth)
 {
-	struct eider__postgres *c = connection;
-	long err = execute_at(c, "SAVEPOINT eider_%u", depth);
-
-	if (!err)
-		c->savepoints = depth;
-	return err;
+	return execute_at(connection, "SAVEPOINT eider_%u", depth);
 }
 
 static long release(void *connection, unsigned int depth)
 {
-	struct eider__postgres *c = connection;
-	long err = execute_at(c, "RELEASE SAVEPOINT eider_%u", depth);
-
-	if (!err)
-		c->savepoints = depth - 1;
-	return err;
+	return execute_at(connection, "RELEASE SAVEPOINT eider_%u", depth);
 }
 
 static long rollback_to(void *connection, unsigned int depth)
@@ -331,13 +356,9 @@ static long rollback_to(void *connection, unsigned int depth)
 	long err = execute_at(c, "ROLLBACK TO SAVEPOINT eider_%u; "
 				 "RELEASE SAVEPOINT eider_%u", depth);
 
-	if (err < 0)
-		return err;
-	c->failure = 0;
-	c->savepoints = depth - 1;
-	if (c->timed_in_savepoint)
-		c->timeout_ms = UNKNOWN;
-	return 0;
+	if (!err)
+		c->failure = 0;
+	return err;
 }
 
 const struct eider_db_driver eider_postgres = {
@@ -349,6 +370,7 @@ const struct eider_db_driver eider_postgres = {
 	.is_lost = is_lost,
 	.begin = begin,
 	.commit = commit,
+	.is_unknown = is_unknown,
 	.rollback = rollback,
 	.in_transaction = in_transaction,
 	.savepoint = savepoint,

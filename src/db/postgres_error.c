@@ -19,7 +19,11 @@
  *
  * 57014, cancelled, has three causes, and the text alone says which: the deadline,
  * whose statement_timeout comes first at times; our own PQcancel(); somebody else. If
- * nobody of us asked, and there is a timeout, it is that.
+ * nobody of us asked, and there is a timeout, ours or the administrator's, it is that.
+ *
+ * Codes that mean a connection is lost are not always about ours: an extension may have
+ * connections of its own. It is ours if the server says so for good (FATAL), or hangs
+ * up, which shows when it is looked at.
  */
 #include <errno.h>
 #include <libpq-events.h>
@@ -81,13 +85,24 @@ static long cause_of_cancellation(struct eider__postgres *c)
 {
 	if (is_late(c))
 		return -ETIME;
-	if (eider__canceller_was_asked(&c->canceller))
+	if (eider__canceller_was_asked(c->canceller))
 		return -ECANCELED;
-	return c->timeout_ms ? -ETIME : -ECANCELED;
+	return c->timeout_ms || c->default_timeout_ms ? -ETIME : -ECANCELED;
 }
 
-static void note_error(struct eider__postgres *c, const char *sqlstate)
+/* Is it the end of the session? */
+static bool is_fatal(const PGresult *result)
 {
+	const char *severity =
+		PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	return severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC"));
+}
+
+static void note_error(struct eider__postgres *c, const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
 	if (!sqlstate) {	/* libpq's own */
 		c->error = -EIO;
 		c->in_doubt = true;
@@ -103,8 +118,17 @@ static void note_error(struct eider__postgres *c, const char *sqlstate)
 		c->failure = c->error;
 	else if (c->failure)
 		c->error = c->failure;
-	if (c->error == -ENOTCONN)
+	if (is_fatal(result))
 		c->gone = true;
+	else if (c->error == -ENOTCONN)
+		c->in_doubt = true;
+}
+
+/* SET LOCAL may have been undone, by ROLLBACK TO, or have ended, by AND CHAIN. */
+static void note_command(struct eider__postgres *c, const char *tag)
+{
+	if (c->told && (!strcmp(tag, "ROLLBACK") || !strcmp(tag, "COMMIT")))
+		c->timeout_ms = EIDER__TIMEOUT_UNKNOWN;
 }
 
 static void note_result(struct eider__postgres *c, const PGresult *result)
@@ -112,11 +136,15 @@ static void note_result(struct eider__postgres *c, const PGresult *result)
 	switch (PQresultStatus(result)) {
 	case PGRES_FATAL_ERROR:
 	case PGRES_BAD_RESPONSE:
-		note_error(c, PQresultErrorField(result, PG_DIAG_SQLSTATE));
+		note_error(c, result);
 		break;
 	case PGRES_NONFATAL_ERROR:
 	case PGRES_PIPELINE_ABORTED:	/* what came before says why */
 	case PGRES_PIPELINE_SYNC:
+		break;
+	case PGRES_COMMAND_OK:
+		note_command(c, PQcmdStatus((PGresult *)result));
+		c->error = 0;
 		break;
 	default:
 		c->error = 0;
@@ -135,11 +163,9 @@ static int watch(PGEventId id, void *info, void *arg)
 
 static void take_notice(void *arg, const PGresult *result)
 {
-	const char *severity =
-		PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 	struct eider__postgres *c = arg;
 
-	if (severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC")))
+	if (is_fatal(result))
 		c->gone = true;
 }
 
@@ -155,7 +181,10 @@ bool eider__postgres_is_lost(struct eider__postgres *c)
 		c->in_doubt = false;
 		eider__postgres_look(c);
 	}
-	return c->gone || PQstatus(c->pg) == CONNECTION_BAD;
+	/* libpq has closed its end by now; ours holds the server's as well. */
+	if (!c->gone && PQstatus(c->pg) == CONNECTION_BAD)
+		eider__postgres_give_up(c);
+	return c->gone;
 }
 
 void eider__postgres_look(struct eider__postgres *c)

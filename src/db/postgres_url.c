@@ -15,11 +15,15 @@
 
 #include "postgres.h"
 
-/* "host:port,host:port", the host perhaps in brackets. */
+/*
+ * "host:port,host:port", the host perhaps in brackets. A number that is none of a port
+ * may be a password, in a URL without a host.
+ */
 static bool has_odd_port(const char *hosts, size_t len)
 {
 	const char *end = hosts + len;
 	bool in_port = false, in_brackets = false;
+	long port = 0;
 
 	for (const char *p = hosts; p < end; p++) {
 		if (*p == '[')
@@ -30,8 +34,12 @@ static bool has_odd_port(const char *hosts, size_t len)
 			in_port = false;
 		else if (in_port && !isdigit((unsigned char)*p))
 			return true;
-		else if (*p == ':' && !in_brackets)
+		else if (in_port && (port = port * 10 + *p - '0') > 65535)
+			return true;
+		else if (*p == ':' && !in_brackets) {
 			in_port = true;
+			port = 0;
+		}
 	}
 	return false;
 }
@@ -50,8 +58,8 @@ const char *eider__postgres_url_fault(const char *url)
 	if (memchr(p, '@', strcspn(p, "?")))
 		return "in user, password and database a URL has %40 for @, %2F for /";
 	if (has_odd_port(p, strcspn(p, "/?")))
-		return "the URL's port is not a number; in user and password a URL "
-		       "has %3A for :, %2F for /";
+		return "the URL's port is not a number up to 65535; in user and "
+		       "password a URL has %3A for :, %2F for /";
 	parsed = PQconninfoParse(url, NULL);
 	if (!parsed)
 		return "libpq cannot read the URL: an unknown parameter, or a % that "

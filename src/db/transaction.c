@@ -39,8 +39,13 @@
  * asking eider_cancelled(), or by interrupting again as long as the use lasts.
  *
  * Deadlines. The connection's thread knows that of its transaction, or savepoint, and
- * gives the driver the sooner one of it and the call's. The call's own is the job's as
- * well: it ends the wait in a queue, and then interrupts.
+ * gives the driver the sooner one of it and the call's: the driver interrupts at that.
+ * The call's own is the job's as well: it ends the wait in a queue, and interrupts.
+ * The transaction's is not, as only that thread knows it; nor is it that of begin's
+ * job, which must not be taken out of the queue, see stop_begin().
+ *
+ * Answers that are lost. A commit that was sent and not answered may have happened. It
+ * is -ENOTCONN, is counted by itself, and never tried again.
  *
  * Invariants
  *
@@ -109,16 +114,40 @@ static void count_end(struct eider_db *db, const struct eider__level *level,
 {
 	if (!level->depth && result >= 0)
 		atomic_fetch_add(&db->committed, 1);
+	else if (!level->depth && level->unknown)
+		atomic_fetch_add(&db->unknown, 1);
 	else if (!level->depth)
 		atomic_fetch_add(&db->rolled_back, 1);
 }
 
 /* --- the whole of it ------------------------------------------------------ */
 
+#define PAUSE_NS INT64_C(50000000)
+
 struct attempt {
 	struct eider__level level;
 	bool began;
 };
+
+/*
+ * The body has failed, and no cancellation will come to this wait any more. If begin
+ * has no deadline either it might wait for a silent server for ever: so it is stopped,
+ * but only where it runs. Taken out of its queue it would leave there what the body's
+ * fibers call, to be done outside of a transaction. The thread stores begun as the
+ * first thing that the job does, and nobody takes it back: who loads it as true has
+ * seen a job that is in no queue, and never will be. Nothing else is read on the
+ * strength of it.
+ */
+static long stop_begin(struct attempt *a, struct eider_job *begin)
+{
+	while (eider_await_until(&begin->future, eider_after(PAUSE_NS)) == -ETIME) {
+		if (atomic_load(&a->level.begun)) {
+			eider_cancel(&begin->future);
+			break;
+		}
+	}
+	return eider_await(&begin->future);
+}
 
 /* Within a lease. */
 static long run_level(struct attempt *a, eider_fn *body, void *arg)
@@ -130,14 +159,15 @@ static long run_level(struct attempt *a, eider_fn *body, void *arg)
 		return result;
 	if (a->level.alone) {
 		result = body(arg);
-		err = eider_await(&begin.future);
+		err = result < 0 ? stop_begin(a, &begin) : eider_await(&begin.future);
 	} else {
 		err = eider_await(&begin.future);
 		if (err >= 0)
 			result = body(arg);
 	}
 	if (err < 0)
-		return result == -ECANCELED ? result : err;
+		return result == -ECANCELED || (result < 0 && err == -ECANCELED) ?
+			       result : err;
 	a->began = true;
 	if (result >= 0) {
 		err = run_step(eider__level_commit, &a->level, "commit");
@@ -253,34 +283,18 @@ struct call {
 	_Atomic(void *) at;	/* the connection, once fn may be interrupted */
 };
 
-static long start_use(struct eider__connection *c, int64_t deadline)
-{
-	const struct eider_db_driver *driver = c->db->driver;
-	long err;
-
-	if (eider__has_passed(deadline))
-		return -ETIME;
-	err = driver->start_use(c->at, deadline);
-	if (err < 0 && eider__connection_may_reopen(c)) {
-		err = eider__connection_reopen(c);
-		if (!err)
-			err = driver->start_use(c->at, deadline);
-	}
-	if (err < 0 && c->at)
-		eider__connection_used(c);
-	return err;
-}
-
 static long use(struct call *call, struct eider__connection *c, int64_t deadline)
 {
 	long result;
 
 	/* Pairs with interrupt_call(), which comes after the flag. */
 	atomic_store(&call->at, c->at);
+	c->inside = true;
 	if (eider_cancelled())
 		result = eider__has_passed(deadline) ? -ETIME : -ECANCELED;
 	else
 		result = call->fn(call->arg);
+	c->inside = false;
 	atomic_store(&call->at, NULL);
 	c->db->driver->end_use(c->at);
 	return result;
@@ -290,13 +304,14 @@ static long run_call(void *arg)
 {
 	struct call *call = arg;
 	struct eider__connection *c = eider__connection_here(call->db);
-	long result = c ? eider__connection_ready(c) : -ESTALE;
+	long result = c ? eider__connection_ready(c, call->deadline) : -ESTALE;
 	int64_t deadline;
 
 	if (result < 0)
 		return result;
+	c->denied = 0;
 	deadline = eider__sooner(call->deadline, c->deadline);
-	result = start_use(c, deadline);
+	result = eider__connection_start_use(c, deadline);
 	if (result < 0)
 		return result;
 	result = use(call, c, deadline);
