@@ -42,7 +42,7 @@ endif
 LIB_SRC := $(sort $(wildcard src/base/*.c src/loop/*.c src/fiber/*.c \
 	src/executor/*.c src/observe/*.c src/net/*.c) src/db/db.c src/db/connection.c \
 	src/db/transaction.c src/db/url.c)
-SQLITE_SRC := src/db/sqlite.c
+SQLITE_SRC := $(sort $(wildcard src/db/sqlite*.c))
 POSTGRES_SRC := $(sort $(wildcard src/db/postgres*.c))
 EIDER_SRC := $(sort $(wildcard src/programs/eider/*.c))
 LEDGER_SRC := $(sort $(wildcard src/programs/ledger/*.c))

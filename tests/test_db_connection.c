@@ -1,7 +1,9 @@
 /*
  * test_db_connection.c - the connections of a database: threads, loss, closing
  */
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "with_db.h"
 
@@ -279,15 +281,29 @@ static void move_file(const char *from, const char *to)
 	}
 }
 
+/* An empty one: a connection does not make what it has lost. */
+static void make_file(void)
+{
+	int fd = open(harness_temp_file("test.db"), O_WRONLY | O_CREAT | O_CLOEXEC,
+		      0600);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+
 static long broken_fiber(void *arg)
 {
 	(void)arg;
 	ck_assert_int_eq(atomic_sql("INSERT INTO t VALUES (1)"), 0);
 	move_file("test.db", "old.db");
+	ck_assert_int_eq(atomic_sql("SELECT 1"), -ENOENT);
+	ck_assert_int_ne(access(harness_temp_file("test.db"), F_OK), 0);
+	make_file();
 	/* A new file, by a new connection. */
 	ck_assert_int_eq(atomic_sql("CREATE TABLE t (x)"), 0);
 	ck_assert_int_eq(count_rows(), 0);
 	move_file("test.db", "newer.db");
+	make_file();
 	ck_assert_int_eq(sql("CREATE TABLE t (x); INSERT INTO t VALUES (1)"), 0);
 	ck_assert_int_eq(count_rows(), 1);
 	ck_assert_uint_eq(counts().connections, 1);
@@ -393,6 +409,7 @@ static long state_fiber(void *arg)
 		ck_assert_int_eq(eider_db_call(db, use_prepared, NULL), 0);
 	ck_assert_uint_eq(prepared, 1);
 	move_file("test.db", "old.db");
+	make_file();
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(eider_db_call(db, use_prepared, NULL), 0);
 	ck_assert_uint_eq(prepared, 2);

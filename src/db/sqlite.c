@@ -5,6 +5,12 @@
  * one writer at a time. A database that has its log keeps it: asking for it again,
  * on each connection, costs a look.
  *
+ * Where there can be none (a file system through which no memory can be shared) the
+ * database is not opened: -EMEDIUMTYPE. SQLite would go on with another journal, and
+ * say so in a row of the answer alone; readers would then stop the writer, and
+ * synchronous=normal would be less than db_options.h promises. Nor is it made up for
+ * with synchronous=full: who asked for something else should know.
+ *
  * synchronous, a parameter of the URL. FULL, if nothing is said: a commit is on the
  * disk before it is answered, by an fsync() that takes some milliseconds on most
  * disks, during which nobody else can write. NORMAL: with a log, a commit survives the
@@ -29,16 +35,15 @@
  * A connection has no mutex (SQLITE_OPEN_NOMUTEX): its own thread alone uses it.
  * sqlite3_interrupt() is allowed from others as long as it is not being closed.
  */
+#include "sqlite.h"
+
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <eider/job.h>
-
-#include "driver.h"
 
 enum {
 	SCHEME_LEN = sizeof("sqlite:") - 1,
@@ -50,59 +55,25 @@ struct connection {
 	int64_t busy_ns;
 	int64_t busy_until;		/* of the wait under way */
 	int64_t deadline;		/* of what is under way, or EIDER_NEVER */
+	bool unknown;			/* whether the last commit is in the log */
 };
 
 /* --- errors ---------------------------------------------------------------- */
-
-static long open_error(sqlite3 *db)
-{
-	int err = sqlite3_system_errno(db);
-
-	return err ? -err : -ENOENT;
-}
-
-static long classify(sqlite3 *db, int extended)
-{
-	static const struct {
-		int code, err;
-	} table[] = {
-		{ SQLITE_BUSY, EAGAIN },	{ SQLITE_LOCKED, EAGAIN },
-		{ SQLITE_PROTOCOL, EAGAIN },	{ SQLITE_SCHEMA, EAGAIN },
-		{ SQLITE_CONSTRAINT, EEXIST },	{ SQLITE_INTERRUPT, ECANCELED },
-		{ SQLITE_ABORT, ECANCELED },	{ SQLITE_FULL, ENOSPC },
-		{ SQLITE_READONLY, EROFS },	{ SQLITE_IOERR, EIO },
-		{ SQLITE_NOMEM, ENOMEM },	{ SQLITE_CORRUPT, EBADMSG },
-		{ SQLITE_NOTADB, EBADMSG },	{ SQLITE_PERM, EACCES },
-		{ SQLITE_AUTH, EACCES },	{ SQLITE_TOOBIG, E2BIG },
-		{ SQLITE_NOLFS, EFBIG },	{ SQLITE_ERROR, EINVAL },
-		{ SQLITE_MISUSE, EINVAL },	{ SQLITE_RANGE, EINVAL },
-		{ SQLITE_MISMATCH, EINVAL },
-	};
-	int code = extended & 0xff;
-
-	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
-		return 0;
-	if (code == SQLITE_CANTOPEN)
-		return open_error(db);
-	if (extended == SQLITE_IOERR_NOMEM)
-		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].code == code)
-			return -table[i].err;
-	return -EIO;
-}
 
 static bool is_late(const struct connection *c)
 {
 	return c->deadline != EIDER_NEVER && eider_now() >= c->deadline;
 }
 
-/* The same, and whose fault it is that it was not waited for. */
+/* Whose fault it is that it was not waited for. */
+static long in_time(const struct connection *c, long err)
+{
+	return (err == -EAGAIN || err == -ECANCELED) && is_late(c) ? -ETIME : err;
+}
+
 static long explain(const struct connection *c, int extended)
 {
-	long err = classify(c->db, extended);
-
-	return (err == -EAGAIN || err == -ECANCELED) && is_late(c) ? -ETIME : err;
+	return in_time(c, eider__sqlite_meaning(extended, errno));
 }
 
 static long last_error(void *connection)
@@ -115,8 +86,10 @@ static long last_error(void *connection)
 static long execute(void *connection, const char *sql)
 {
 	struct connection *c = connection;
-	int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+	int rc;
 
+	errno = 0;
+	rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : explain(c, rc);
 }
 
@@ -159,9 +132,19 @@ static void close_connection(void *connection)
 	sqlite3_free(c);
 }
 
-static long set_up(struct connection *c, const char *synchronous)
+/* The mode is in the one row of all that set_up() asks for. */
+static int take_mode(void *is_wal, int n, char **values, char **names)
 {
+	(void)names;
+	*(bool *)is_wal = n && values[0] && !strcmp(values[0], "wal");
+	return 0;
+}
+
+static long set_up(struct connection *c, const char *path, const char *synchronous)
+{
+	bool is_wal = false;
 	char sql[128];
+	int rc;
 
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_handler(c->db, wait_for_lock, c);
@@ -170,26 +153,32 @@ static long set_up(struct connection *c, const char *synchronous)
 		 "PRAGMA journal_mode = WAL;"
 		 "PRAGMA synchronous = %s;"
 		 "PRAGMA foreign_keys = ON", synchronous);
-	return execute(c, sql);
+	errno = 0;
+	rc = sqlite3_exec(c->db, sql, take_mode, &is_wal, NULL);
+	if (rc != SQLITE_OK)
+		return in_time(c, eider__sqlite_open_error(c->db, path));
+	return is_wal ? 0 : -EMEDIUMTYPE;
 }
 
 static long connect_to(struct connection *c, const char *path,
-		       const char *synchronous)
+		       const char *synchronous, bool create)
 {
-	int rc = sqlite3_open_v2(path, &c->db,
-				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-				 SQLITE_OPEN_NOMUTEX, NULL);
 	const char *file;
+	int rc;
 
+	errno = 0;
+	rc = sqlite3_open_v2(path, &c->db,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+			     (create ? SQLITE_OPEN_CREATE : 0), NULL);
 	if (!c->db)
 		return -ENOMEM;
 	if (rc != SQLITE_OK)
-		return classify(c->db, rc);
+		return eider__sqlite_open_error(c->db, path);
 	/* In memory each connection would have a database of its own. */
 	file = sqlite3_db_filename(c->db, "main");
 	if (!file || !*file)
 		return -EINVAL;
-	return set_up(c, synchronous);
+	return set_up(c, path, synchronous);
 }
 
 static void explain_url(const struct eider_db_settings *s, const char *what)
@@ -201,12 +190,12 @@ static void explain_url(const struct eider_db_settings *s, const char *what)
 static void explain_failure(const struct eider_db_settings *s, struct connection *c,
 			    long err)
 {
-	/* It may have been opened well, and still be of no use. */
-	if (s->why && c->db && sqlite3_errcode(c->db) != SQLITE_OK)
-		snprintf(s->why, s->why_size, "%s (%s)", sqlite3_errmsg(c->db),
-			 strerrordesc_np((int)-err));
-	else if (err == -EINVAL)
+	if (!s->why || !c->db)
+		return;
+	if (err == -EINVAL && sqlite3_errcode(c->db) == SQLITE_OK)
 		explain_url(s, "a database in memory cannot be shared");
+	else
+		eider__sqlite_explain(c->db, err, s->why, s->why_size);
 }
 
 /* What is behind the '?'. */
@@ -240,7 +229,7 @@ static long connect_by(struct connection *c, const struct eider_db_settings *s)
 	copy = strndup(path, query ? (size_t)(query - path) : strlen(path));
 	if (!copy)
 		return -ENOMEM;
-	err = connect_to(c, copy, synchronous);
+	err = connect_to(c, copy, synchronous, s->first);
 	free(copy);
 	if (err < 0)
 		explain_failure(s, c, err);
@@ -257,8 +246,9 @@ static long open_connection(const struct eider_db_settings *settings,
 		return -ENOMEM;
 	memset(c, 0, sizeof(*c));
 	c->busy_ns = settings->busy_ns;
-	c->deadline = EIDER_NEVER;
+	c->deadline = settings->deadline;
 	err = connect_by(c, settings);
+	c->deadline = EIDER_NEVER;
 	if (err < 0) {
 		close_connection(c);
 		return err;
@@ -267,7 +257,10 @@ static long open_connection(const struct eider_db_settings *settings,
 	return 0;
 }
 
-/* Nothing dies in an embedded engine, but its file may be moved or replaced. */
+/*
+ * Nothing dies in an embedded engine, but its file may be moved or replaced. One that
+ * is gone is not made anew: what was in it would be forgotten without a word.
+ */
 static long ping(void *connection)
 {
 	struct connection *c = connection;
@@ -307,9 +300,21 @@ static long begin(void *connection, int64_t deadline)
 	return execute_until(connection, "BEGIN IMMEDIATE", deadline);
 }
 
+/* An error of input or output may be one after the log was written: sqlite_error.c. */
 static long commit(void *connection, int64_t deadline)
 {
-	return execute_until(connection, "COMMIT", deadline);
+	struct connection *c = connection;
+	long err = execute_until(c, "COMMIT", deadline);
+
+	c->unknown = err < 0 && (sqlite3_errcode(c->db) & 0xff) == SQLITE_IOERR;
+	return err;
+}
+
+static bool is_unknown(void *connection)
+{
+	struct connection *c = connection;
+
+	return c->unknown;
 }
 
 static long start_use(void *connection, int64_t deadline)
@@ -317,6 +322,7 @@ static long start_use(void *connection, int64_t deadline)
 	struct connection *c = connection;
 
 	c->deadline = deadline;
+	errno = 0;
 	return 0;
 }
 
@@ -371,6 +377,7 @@ const struct eider_db_driver eider_sqlite = {
 	.is_lost = is_lost,
 	.begin = begin,
 	.commit = commit,
+	.is_unknown = is_unknown,
 	.rollback = rollback,
 	.in_transaction = in_transaction,
 	.savepoint = savepoint,
