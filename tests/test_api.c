@@ -27,6 +27,9 @@ struct answer {
 	json_t *json;			/* NULL if it is none */
 };
 
+/* Is what is asked for a page of another site? */
+static bool foreign;
+
 /* Each test asks a few hundred times at most, and keeps the last. */
 static struct answer got;
 
@@ -75,6 +78,7 @@ static unsigned int ask_bytes(unsigned int method, const char *target, const cha
 	struct http_request q = request_of(method, target, body, path, sizeof(path));
 
 	q.body_len = body_len;
+	q.foreign = foreign;
 	api_handle(&api, &q, &r);
 	keep(&r);
 	ck_assert_uint_lt(got.route, ROUTE_COUNT);
@@ -448,6 +452,30 @@ API_TEST(unknown_paths)
 	return 0;
 }
 
+/* A page of another site may look, as far as a browser lets it, but change nothing. */
+API_TEST(foreign_pages_change_nothing)
+{
+	open_two();
+	foreign = true;
+	post("/accounts", "{\"owner\":\"C\",\"balance\":1}");
+	check_error(403, "cross_site", "");
+	ck_assert_uint_eq(got.route, ROUTE_OPEN_ACCOUNT);
+	post("/transfers", "{\"from\":1,\"to\":2,\"amount\":1,\"key\":\"k\"}");
+	check_error(403, "cross_site", "");
+	post("/transfers", "");
+	check_error(403, "cross_site", "");
+	post("/nothing", "");
+	check_error(404, "not_found", "");
+	post("/report", "");
+	check_error(405, "method_not_allowed", "");
+	ck_assert_uint_eq(get("/accounts/1"), 200);
+	ck_assert_uint_eq(ask_bytes(HTTP_HEAD, "/accounts/2", "", 0), 200);
+	foreign = false;
+	ck_assert_uint_eq(get("/accounts/3"), 404);
+	ck_assert_uint_eq(listed("/transfers?account=1", 0), 0);
+	return 0;
+}
+
 API_TEST(other_methods)
 {
 	static const struct {
@@ -542,6 +570,7 @@ int main(void)
 	tcase_add_test(t, nesting_is_refused);
 	tcase_add_test(t, bad_targets_are_refused);
 	tcase_add_test(t, unknown_paths);
+	tcase_add_test(t, foreign_pages_change_nothing);
 	tcase_add_test(t, other_methods);
 
 	t = harness_case(s, "errors");

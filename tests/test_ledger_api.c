@@ -471,6 +471,65 @@ START_TEST(each_route_has_its_type_and_head)
 }
 END_TEST
 
+/* SHA-256 of @text in base64: sha256sum says it in hexadecimal. */
+static void hash(const char *text, size_t len, char ret[64])
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned int bytes[33] = { 0 };
+	const char *path = harness_temp_file("hashed");
+	char command[300];
+	FILE *f = fopen(path, "we");
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(text, 1, len, f), len);
+	fclose(f);
+	snprintf(command, sizeof(command), "sha256sum < %s", path);
+	f = popen(command, "r");
+	ck_assert_ptr_nonnull(f);
+	for (size_t i = 0; i < 32; i++)
+		ck_assert_int_eq(fscanf(f, "%2x", &bytes[i]), 1);
+	pclose(f);
+	for (size_t i = 0; i < 33; i += 3) {
+		unsigned int three = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
+
+		for (int shift = 18; shift >= 0; shift -= 6)
+			ret[n++] = digits[three >> shift & 63];
+	}
+	strcpy(ret + 43, "=");		/* 32 bytes, and one that was not there */
+}
+
+/* Nobody frames the page, guesses its type or gets another script to run in it. */
+START_TEST(the_page_is_guarded)
+{
+	char policy[512], value[64], right[64], wanted[100];
+	const char *script, *end;
+
+	ck_assert_int_eq(client_ask(&c, "GET", "/", NULL), 200);
+	ck_assert(client_header(&c, "X-Frame-Options", value, sizeof(value)));
+	ck_assert_str_eq(value, "DENY");
+	ck_assert(client_header(&c, "X-Content-Type-Options", value, sizeof(value)));
+	ck_assert_str_eq(value, "nosniff");
+	ck_assert(client_header(&c, "Cache-Control", value, sizeof(value)));
+	ck_assert_str_eq(value, "no-cache");
+	ck_assert(client_header(&c, "Content-Security-Policy", policy,
+				sizeof(policy)));
+	ck_assert_ptr_nonnull(strstr(policy, "default-src 'none'"));
+	ck_assert_ptr_nonnull(strstr(policy, "frame-ancestors 'none'"));
+	script = strstr(c.body, "<script>");
+	ck_assert_ptr_nonnull(script);
+	script += strlen("<script>");
+	end = strstr(script, "</script>");
+	ck_assert_ptr_nonnull(end);
+	hash(script, (size_t)(end - script), right);
+	snprintf(wanted, sizeof(wanted), "script-src 'sha256-%s';", right);
+	ck_assert_msg(strstr(policy, wanted), "the script has changed; page.c has to "
+		      "say %s instead of: %s", wanted, policy);
+	ck_assert_ptr_null(strstr(end, "<script"));
+}
+END_TEST
+
 /* The count of a route in the status. */
 static int64_t count_of(json_t *status, const char *route, const char *what)
 {
@@ -609,6 +668,7 @@ int main(void)
 	tcase_add_test(t, a_list_is_newest_first);
 	tcase_add_test(t, the_report_counts);
 	tcase_add_test(t, each_route_has_its_type_and_head);
+	tcase_add_test(t, the_page_is_guarded);
 	tcase_add_test(t, the_status_says_what_it_promises);
 	tcase_add_test(t, many_at_once_lose_nothing);
 	return harness_run(s);

@@ -235,7 +235,7 @@ static void page(struct api *api, const struct http_request *request,
 	(void)api;
 	(void)request;
 	response->type = "text/html; charset=utf-8";
-	response->headers = "Cache-Control: no-cache\r\n";
+	response->headers = page_headers;
 	response->body = page_html;
 	response->body_len = page_html_len;
 }
@@ -348,6 +348,11 @@ void api_handle(void *arg, const struct http_request *request,
 	}
 	if (!handle) {
 		refuse_method(p, response);
+		return;
+	}
+	if (request->foreign && request->method == HTTP_POST) {
+		api_error(response, 403, "cross_site",
+			  "a browser asks this for a page of another site");
 		return;
 	}
 	if ((p->query == NO_QUERY || handle == move_money) &&

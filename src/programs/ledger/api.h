@@ -30,19 +30,25 @@
  *					the wrong type; text of 0 or more than 64 bytes;
  *					an amount below 1 or above 10^15; from equal to
  *					to)
+ *	403 cross_site			POST by a browser, for a page that is not from
+ *					here: Sec-Fetch-Site, or an Origin that is not
+ *					the Host. Other clients send neither
  *	404 not_found			no such path
  *	405 method_not_allowed		with Allow
- *	503 busy, unavailable		with Retry-After: too many conflicts, or out of
- *					time; the database does not answer
- *	507 out_of_space		the database's disk is full
+ *	503 busy, unavailable		with Retry-After: too many conflicts, out of
+ *					time or memory; the database does not answer, or
+ *					the ledger stops
+ *	507 out_of_space		the database's disk is full; ask again, same key
  *	500 internal
- * and what http.c says of bytes that are no request: 400 bad_http, 408 timeout,
- * 413 body_too_large, 414 uri_too_long, 431 headers_too_large, 501 not_implemented;
- * after these the connection is closed.
+ * and what connection.c says of bytes that are no request: 400 bad_http, 408 timeout,
+ * 413 body_too_large, 414 uri_too_long, 417 expectation_failed, 431 headers_too_large,
+ * 501 not_implemented; after these, and a 503 that came of that, the connection is
+ * closed.
  *
- * HEAD works where GET does. Numbers are whole; created is in ms since 1970. Content
- * types of requests are not looked at. Keys are for 201, 200 and key_reused: a transfer
- * that failed has left no trace, and its key may be used again.
+ * HEAD works where GET does. %XX of letters, digits and -._~ in a target are these; no
+ * other is decoded, nothing here has one. Numbers are whole; created is in ms since
+ * 1970. Content types of requests are not looked at. Keys are for 201, 200 and
+ * key_reused: a transfer that failed has left no trace, and its key may be used again.
  */
 #ifndef LEDGER_API_H
 #define LEDGER_API_H
@@ -63,7 +69,7 @@ void api_handle(void *arg, const struct http_request *request,
 
 /*
  * Fill @response with an error of this shape; @word and @message need no escaping. Also
- * for http.c.
+ * for connection.c.
  */
 void api_error(struct http_response *response, unsigned int status, const char *word,
 	       const char *message);

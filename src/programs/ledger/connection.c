@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <eider/loop.h>
 
@@ -45,6 +46,17 @@ static void linger(struct connection *c)
 	}
 }
 
+/* The only refusals that are no fault of the client's. */
+static void describe_503(bool ending, struct http_response *response)
+{
+	if (ending)
+		api_error(response, 503, "unavailable",
+			  "the server stops; nothing was done");
+	else
+		api_error(response, 503, "busy", "out of memory; nothing was done");
+	response->headers = "Retry-After: 1\r\n";
+}
+
 static void describe_refusal(unsigned int status, struct http_response *response)
 {
 	switch (status) {
@@ -58,6 +70,10 @@ static void describe_refusal(unsigned int status, struct http_response *response
 	case 414:
 		api_error(response, status, "uri_too_long", "the target is too long");
 		break;
+	case 417:
+		api_error(response, status, "expectation_failed",
+			  "an expectation other than 100-continue");
+		break;
 	case 431:
 		api_error(response, status, "headers_too_large",
 			  "the headers are too large");
@@ -65,9 +81,6 @@ static void describe_refusal(unsigned int status, struct http_response *response
 	case 501:
 		api_error(response, status, "not_implemented",
 			  "a transfer coding other than chunked");
-		break;
-	case 503:
-		api_error(response, status, "busy", "out of memory");
 		break;
 	default:
 		api_error(response, status, "bad_http",
@@ -86,11 +99,17 @@ static void count(struct connection *c, const struct http_response *response,
 static void send_refusal(struct connection *c, unsigned int status)
 {
 	struct http_response response = { .route = ROUTE_OTHER };
+	unsigned int flags = REPLY_CLOSES;
 	int err;
 
-	describe_refusal(status, &response);
+	if (status == 503)
+		describe_503(c->reader.ending, &response);
+	else
+		describe_refusal(status, &response);
+	if (reader_is_head(&c->reader))
+		flags |= REPLY_HAS_NO_BODY;
 	count(c, &response, 0);
-	err = reply_send(c->stream.fd, &response, REPLY_CLOSES,
+	err = reply_send(c->stream.fd, &response, flags,
 			 eider_after(c->server->options->limits.send_ns));
 	free(response.owned);
 	if (!err)
@@ -124,7 +143,8 @@ static bool answer(struct connection *c, const struct http_request *request,
 	if (eider_stream_has_unread(&c->stream))
 		(void)!eider_stream_detach(&c->stream);
 	server->options->handler(server->options->handler_arg, request, &response);
-	keep = c->reader.keep_alive && !server->stopping;
+	/* While others wait for a place nobody keeps one between two requests. */
+	keep = c->reader.keep_alive && !server->stopping && !server_is_full(server);
 	*now = eider_now();
 	count(c, &response, *now - request->at);
 	err = reply_send(c->stream.fd, &response, reply_flags(c, request, keep),
@@ -136,13 +156,19 @@ static bool answer(struct connection *c, const struct http_request *request,
 	return !err && keep;
 }
 
+/* Who has sent a request before the server stops is answered. */
+static bool is_over(const struct connection *c)
+{
+	return c->server->stopping && !reader_has_more(&c->stream);
+}
+
 static void serve(struct connection *c)
 {
 	struct http_request request;
 	int64_t now = eider_now();
 	bool goes_on = true;
 
-	while (goes_on && !c->server->stopping) {
+	while (goes_on && !is_over(c)) {
 		int res;
 
 		c->serving = false;
@@ -164,9 +190,14 @@ static long run(void *arg)
 
 	c->fiber = eider_fiber_self();
 	eider_fiber_set_name("connection");
-	serve(c);
+	/* Not before there is a fiber, for it is not undone without one. */
+	if (eider_stream_init(&c->stream, c->stream.fd) < 0) {
+		close(c->stream.fd);
+	} else {
+		serve(c);
+		eider_stream_close(&c->stream);
+	}
 	reader_release(&c->reader);
-	eider_stream_close(&c->stream);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
@@ -183,10 +214,9 @@ int connection_start(struct server *server, int fd)
 	if (!c)
 		return -ENOMEM;
 	c->server = server;
+	c->stream.fd = fd;
 	reader_init(&c->reader, &server->options->limits);
-	err = eider_stream_init(&c->stream, fd);
-	if (!err)
-		err = eider_go(run, c);
+	err = eider_go(run, c);
 	if (err < 0) {
 		free(c);
 		return err;
@@ -199,10 +229,18 @@ int connection_start(struct server *server, int fd)
 	return 0;
 }
 
-/* To the reader the peer seems to end; who has begun a request is let finish it. */
+/*
+ * To the reader the peer seems to end; who has begun a request is let finish it. It may
+ * have begun without our having seen it: what has come may be in the socket, or with
+ * the stream, or on its way from there to here. Only the last is cut off here, and
+ * answered with a 503.
+ */
 void connection_finish(struct connection *c)
 {
-	if (!c->serving && !c->reader.begun)
+	if (c->reader.ending)
+		return;
+	c->reader.ending = true;
+	if (!c->serving && !c->reader.begun && !reader_has_more(&c->stream))
 		shutdown(c->stream.fd, SHUT_RD);
 }
 

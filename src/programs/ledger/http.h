@@ -6,7 +6,9 @@
  * (struct http_limits); what is beyond is answered with a 4xx and the connection
  * closed.
  *
- * The grammar is http_parser's (Debian's libhttp-parser).
+ * The grammar is http_parser's (Debian's libhttp-parser). Where RFC 9112 leaves it to
+ * the server to be lenient or strict, this one is strict: who is lenient in another way
+ * than the proxy in front can be made to see requests that the proxy does not.
  */
 #ifndef LEDGER_HTTP_H
 #define LEDGER_HTTP_H
@@ -19,17 +21,21 @@ struct http_limits {
 	unsigned int body_bytes;	/* 65536 */
 	int64_t idle_ns;		/* between two requests; 60 s */
 	int64_t request_ns;		/* from a request's first byte to its last: who
-					   sends drop by drop is cut off; 10 s */
+					   sends drop by drop is cut off; and before the
+					   first request, if it is shorter; 10 s */
 	int64_t send_ns;		/* for the peer to take an answer; 10 s */
 };
 
 struct http_request {
 	unsigned int method;		/* enum http_method of http_parser.h */
 	const char *method_name;
-	const char *path;		/* with a final NUL, not percent-decoded */
-	const char *query;		/* behind the '?', "" if there is none */
+	const char *path;		/* with a final NUL; of what is written as %XX
+					   letters, digits and -._~ are decoded */
+	const char *query;		/* behind the '?', as path; "" if there is
+					   none */
 	const char *body;		/* with a final NUL, which is not counted */
 	size_t body_len;
+	bool foreign;			/* a page of another site makes a browser ask */
 	int64_t at;			/* eider_loop_now() at its last byte */
 };
 

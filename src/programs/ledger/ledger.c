@@ -17,7 +17,13 @@
  * This file opens the database, runs the loops and closes. Requests are lost by no way
  * of ending: what was acknowledged is committed, and what was not may be asked again
  * under its key.
+ *
+ * Signals. Only while it serves there is something to finish, so only then the loops
+ * deal with SIGTERM and SIGINT. To open or close the database may take as long as a
+ * network likes, and there they end the program at once, as they would any other.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +48,6 @@ struct program {
 	struct eider_executor *executor;
 	struct eider_loop *loop;
 	struct store *store;
-	int signals;
 };
 
 static int say_failed(const char *what, long err, const char *why)
@@ -63,15 +68,56 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int open_signals(void)
+/*
+ * Who starts us without them would have a connection or the database take their place,
+ * and what is printed written into it.
+ */
+static int have_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/*
+ * By default a signal does not end process 1 of a container, so there is a handler. It
+ * gives the default its chance first, which it has once the signal is not blocked any
+ * more: who waits for us should see what it was.
+ */
+static void end_now(int number)
 {
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	return eider_signal_open(&set);
+	sigaddset(&set, number);
+	raise(number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	_exit(128 + number);
+}
+
+static void let_signals_end(void)
+{
+	struct sigaction action = {
+		.sa_handler = end_now,
+		.sa_flags = SA_RESETHAND,
+	};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static void set_of_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
 }
 
 static void say_listening(const char *address, void *arg)
@@ -96,7 +142,23 @@ static void say_listening(const char *address, void *arg)
 	fflush(stdout);
 }
 
-static int serve(struct program *p)
+static int say_loops_failed(const struct program *p, long err, const char *what)
+{
+	const char *address = p->options.listen;
+
+	if (what != address)
+		return say_failed(what, err, "");
+	fprintf(stderr, "ledger: --listen %s: ", address);
+	if (err != -EINVAL)
+		fprintf(stderr, "%s\n", eider_strerror((int)err));
+	else
+		fprintf(stderr, "expected NUMBER:PORT, such as 127.0.0.1:8080, "
+			"[::1]:8080 or *:8080 (names are not looked up), or unix:PATH "
+			"of 107 bytes at most\n");
+	return 1;
+}
+
+static int serve_until(struct program *p, int signals)
 {
 	const struct ledger_options *o = &p->options;
 	struct api api = {
@@ -107,16 +169,16 @@ static int serve(struct program *p)
 	};
 	struct server_options server = {
 		.limits = o->limits,
-		.connections_max = (o->connections_max + o->loops - 1) / o->loops,
 		.handler = api_handle,
 		.handler_arg = &api,
 	};
 	struct loops_options loops = {
 		.count = o->loops,
 		.address = o->listen,
+		.connections_max = o->connections_max,
 		.server = &server,
 		.loop = &p->eider,
-		.signals = p->signals,
+		.signals = signals,
 		.stop_ns = o->stop_ns,
 		.on_ready = say_listening,
 		.arg = p,
@@ -124,7 +186,32 @@ static int serve(struct program *p)
 	const char *what;
 	long err = loops_run(p->loop, &loops, &what);
 
-	return err < 0 ? say_failed(what, err, "") : 0;
+	return err < 0 ? say_loops_failed(p, err, what) : 0;
+}
+
+/* Other threads do not take them: the library's never do, the loops' begin in here. */
+static int serve(struct program *p)
+{
+	sigset_t set;
+	int signals, status;
+
+	set_of_signals(&set);
+	signals = eider_signal_open(&set);
+	if (signals < 0)
+		return say_failed("signals", signals, "");
+	status = serve_until(p, signals);
+	close(signals);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	return status;
+}
+
+/* Not with the URL: it may have a password. */
+static int say_not_opened(long err, const char *why)
+{
+	if (!strcmp(why, eider_strerror((int)err)))
+		why = err == -EINVAL ? "expected --db sqlite:PATH or "
+		      "postgresql://[USER@]HOST[:PORT]/NAME" : "";
+	return say_failed("the database cannot be opened", err, why);
 }
 
 static int run_with_store(struct program *p)
@@ -139,7 +226,7 @@ static int run_with_store(struct program *p)
 	int status;
 
 	if (err < 0)
-		return say_failed("the database cannot be opened", err, why);
+		return say_not_opened(err, why);
 	status = serve(p);
 	store_close(p->store);
 	return status;
@@ -187,18 +274,20 @@ static int run_with_executor(struct program *p)
 int main(int argc, char **argv)
 {
 	struct program p = { .store = NULL };
-	int status = options_parse(argc, argv, &p.options);
+	int err, status;
 
+	let_signals_end();
+	signal(SIGPIPE, SIG_IGN);
+	err = have_standard_files();
+	if (err < 0)
+		return say_failed("/dev/null", err, "");
+	status = options_parse(argc, argv, &p.options);
 	if (status >= 0)
 		return status;
 	raise_limit();
 	http_parser_set_max_header_size(p.options.limits.header_bytes);
-	p.signals = open_signals();
-	if (p.signals < 0)
-		return say_failed("signals", p.signals, "");
 	fill_options(&p);
 	status = run_with_executor(&p);
-	close(p.signals);
 	status_release();
 	return status;
 }

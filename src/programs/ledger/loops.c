@@ -4,7 +4,8 @@
  *	first loop      server   coordinator: signals, the deadline, who has ended
  *	other loops     server   each on a thread of its own
  *
- * Nothing is shared but the executor and the database. What the coordinator wants of
+ * Nothing is shared but the executor, the database and the limit of connections
+ * (places.c). What the coordinator wants of
  * another loop it starts there as a fiber (eider_spawn_on()), and a server that has
  * ended tells the coordinator the same way. So a loop may not be freed before the
  * coordinator has ended: two semaphores see to that, one for "my loop is there", one
@@ -12,6 +13,13 @@
  *
  * One port, many listening sockets: the kernel spreads the connections. A unix socket
  * cannot be shared like that, so there all loops accept from the same one.
+ *
+ * But the port is not to be shared with another ledger's loops, and so with its
+ * accounts. So the first socket listens there alone: that fails if anybody listens
+ * already, shared or not, and of two who come at the same moment the kernel lets one
+ * listen, or none. Only then it is made one that may be shared, by sockets that say so
+ * before they are bound, as another ledger's first one does not. (Any other program of
+ * the same user could, whatever we do.)
  */
 #include "loops.h"
 
@@ -31,12 +39,13 @@
 
 /*
  * Those who were cut off may take as long as that to notice. They are told again and
- * again: what is cancelled is one wait, and ending takes several.
+ * again: what is cancelled is one wait, and ending takes several. And where a database
+ * does not answer any more, its driver gives it some seconds before it gives it up.
  */
 #define ABORT_NS INT64_C(100000000)
 
 enum {
-	ABORTS_MAX = 20,
+	ABORTS_MAX = 100,
 };
 
 struct member {
@@ -65,6 +74,7 @@ struct group {
 	long failed;			/* not all could begin */
 	struct eider_alarm change;	/* rings at the phase's deadline */
 
+	struct places places;
 	unsigned int count;
 	struct member members[];
 };
@@ -241,50 +251,57 @@ static long coordinate(void *arg)
 
 /* ---- putting it together ---- */
 
+/* Of two who come at the same moment the kernel may refuse both: once more, then. */
+static int listen_alone(const char *address)
+{
+	int fd = eider_listen(address, 0);
+
+	for (int i = 0; fd == -EADDRINUSE && i < 3; i++) {
+		usleep(1000 + (useconds_t)(eider_now() % 8000));
+		fd = eider_listen(address, 0);
+	}
+	return fd;
+}
+
+/* Alone there, and from now on others of ours too. */
+static int listen_first(const struct group *g)
+{
+	const char *address = g->options->address;
+	int fd = listen_alone(address), err;
+
+	if (fd < 0 || g->count == 1 || !strncmp(address, "unix:", 5))
+		return fd;
+	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
 /* A socket for each, at one address; or of unix: one for all. */
 static int listen_for(struct group *g, unsigned int i)
 {
-	const char *address = g->options->address;
-	unsigned int flags = g->count > 1 ? EIDER_LISTEN_SHARED : 0;
 	char chosen[160];
 	int copy;
 
 	if (!i)
-		return eider_listen(address, strncmp(address, "unix:", 5) ? flags : 0);
+		return listen_first(g);
 	eider_socket_name(g->members[0].server.fd, false, chosen, sizeof(chosen));
 	if (strncmp(chosen, "unix:", 5))
-		return eider_listen(chosen, flags);
+		return eider_listen(chosen, EIDER_LISTEN_SHARED);
 	copy = fcntl(g->members[0].server.fd, F_DUPFD_CLOEXEC, 0);
 	return copy < 0 ? -errno : copy;
 }
 
-/* Shared sockets would share it with another ledger's, and so with its accounts. */
-static int look_whether_free(const struct group *g)
-{
-	int fd;
-
-	if (g->count == 1)
-		return 0;
-	fd = eider_listen(g->options->address, 0);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
 static int prepare(struct group *g, const char **ret_what)
 {
-	int err = look_whether_free(g);
-
-	if (err < 0) {
-		*ret_what = g->options->address;
-		return err;
-	}
 	for (unsigned int i = 0; i < g->count; i++) {
 		struct server *server = &g->members[i].server;
 
 		g->members[i].group = g;
 		server->options = g->options->server;
+		server->places = &g->places;
+		server->alone = g->count == 1;
 		server->tally = status_add_loop();
 		if (!server->tally)
 			return -ENOMEM;
@@ -364,11 +381,13 @@ long loops_run(struct eider_loop *first, const struct loops_options *options,
 	g->count = options->count;
 	for (unsigned int i = 0; i < g->count; i++)
 		g->members[i].server.fd = -1;
+	places_init(&g->places, options->connections_max);
 	sem_init(&g->begun, 0, 0);
 	sem_init(&g->over, 0, 0);
 	err = run_group(g, first, ret_what);
 	sem_destroy(&g->begun);
 	sem_destroy(&g->over);
+	places_release(&g->places);
 	free(g);
 	return err;
 }

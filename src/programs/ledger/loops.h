@@ -11,6 +11,7 @@
 struct loops_options {
 	unsigned int count;
 	const char *address;		/* of all their listening sockets */
+	unsigned int connections_max;	/* of all of them together */
 	const struct server_options *server;
 	const struct eider_options *loop;	/* of loops but the first */
 	int signals;			/* a descriptor of eider/signal.h */

@@ -10,4 +10,7 @@
 extern const char page_html[];
 extern const size_t page_html_len;
 
+/* What a browser has to be told of it: Content-Security-Policy and such. */
+extern const char page_headers[];
+
 #endif

@@ -1,27 +1,39 @@
 /*
  * request.c - see request.h
  *
- * The grammar is http_parser's; what is kept of a request is its target and its body,
- * one after the other in one piece of memory, which for most requests is the one that
- * comes with the reader. Of the headers only three matter that the parser does not
- * deal with itself: Host, Expect and Transfer-Encoding.
+ * The grammar is http_parser's, but for line ends (framing.c). What is kept of a
+ * request is its target (request_target.c) and its body, one after the other in one
+ * piece of memory, which for most requests is the one that comes with the reader. What
+ * of the headers the parser does not deal with itself is in request_head.c.
  *
  * The parser is stopped at the end of each request, so what follows in the stream stays
  * there until the answer is out: pipelined requests are served one after another.
  *
  * Two deadlines: a connection may be silent between requests for idle_ns, but once the
  * first byte of a request is there all of it has to come within request_ns. A peer that
- * sends a byte now and then gains nothing.
+ * sends a byte now and then gains nothing. Who connects has something to say, so until
+ * the first request begins the shorter of both is the limit. Empty lines, which some
+ * clients send behind a body, are not the beginning of one; a few are passed over.
+ *
+ * At the end. Once its owner says that it is ending, a reader still reads to its end
+ * what has begun to come. The owner may have closed the socket for reading by then: who
+ * has sent half of a request must not hear that it is a bad one. It is a 503, and the
+ * client may ask somebody else.
  */
-#include "request.h"
+#include "request_private.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <eider/io.h>
 #include <eider/loop.h>
+
+enum {
+	BLANK_MAX = 16,			/* bytes of empty lines */
+};
 
 static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -30,7 +42,7 @@ static struct reader *reader_of(http_parser *p)
 	return p->data;
 }
 
-static int refuse(struct reader *r, unsigned int status)
+int reader_refuse(struct reader *r, unsigned int status)
 {
 	r->refusal = (uint16_t)status;
 	return -1;
@@ -56,10 +68,10 @@ static bool make_room(struct reader *r, size_t n)
 	return true;
 }
 
-static int append(struct reader *r, const char *data, size_t n)
+int reader_append(struct reader *r, const char *data, size_t n)
 {
 	if (!make_room(r, n))
-		return refuse(r, 503);
+		return reader_refuse(r, 503);
 	memcpy(r->text + r->text_len, data, n);
 	r->text_len += (uint32_t)n;
 	r->text[r->text_len] = '\0';
@@ -82,83 +94,49 @@ static int on_target(http_parser *p, const char *at, size_t len)
 {
 	struct reader *r = reader_of(p);
 
+	r->has_method = true;
 	if (r->text_len + len > r->limits->header_bytes / 2)
-		return refuse(r, 414);
-	return append(r, at, len);
+		return reader_refuse(r, 414);
+	return reader_append(r, at, len);
+}
+
+static int end_target(struct reader *r)
+{
+	r->head.begun = true;
+	r->target_len = r->text_len;
+	return reader_append(r, "", 1);
 }
 
 static int on_name(http_parser *p, const char *at, size_t len)
 {
 	struct reader *r = reader_of(p);
 
-	if (r->in_value)
-		r->name_len = 0;
-	r->in_value = false;
-	r->in_headers = true;
-	/* The parser would let it pass; others see another header than we. */
-	if (memchr(at, ' ', len))
-		return refuse(r, 400);
-	for (size_t i = 0; i < len && r->name_len < sizeof(r->name); i++)
-		r->name[r->name_len++] = (char)tolower((unsigned char)at[i]);
-	return 0;
-}
-
-/* Of all such headers together; a piece more than there is room for is no match. */
-static void add_coding(struct reader *r, const char *at, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (r->coding_len == sizeof(r->coding))
-			r->coding[0] = '\0';
-		else
-			r->coding[r->coding_len++] =
-				(char)tolower((unsigned char)at[i]);
-	}
-}
-
-static bool is_named(const struct reader *r, const char *name)
-{
-	return r->name_len == strlen(name) && !memcmp(r->name, name, r->name_len);
+	if (!r->head.begun && end_target(r) < 0)
+		return -1;
+	return head_add_name(r, at, len);
 }
 
 /* Also called for an empty value. */
 static int on_value(http_parser *p, const char *at, size_t len)
 {
-	struct reader *r = reader_of(p);
-	bool first = !r->in_value;
-
-	r->in_value = true;
-	if (first && is_named(r, "host"))
-		r->hosts += r->hosts < 2;
-	else if (first && is_named(r, "expect"))
-		r->expects_continue = true;
-	else if (is_named(r, "transfer-encoding"))
-		add_coding(r, at, len);
-	return 0;
+	return head_add_value(reader_of(p), at, len);
 }
 
 static int on_headers(http_parser *p)
 {
 	struct reader *r = reader_of(p);
-	bool is_new = p->http_minor >= 1;
 
 	if (p->http_major != 1)
-		return refuse(r, p->http_major ? 505 : 400);
-	if (r->hosts > 1 || (is_new && !r->hosts))
-		return refuse(r, 400);
-	/* The parser looks for chunked as the last coding only. */
-	while (r->coding_len && strchr(" \t", r->coding[r->coding_len - 1]))
-		r->coding_len--;
-	if (r->coding_len && (r->coding_len != 7 || memcmp(r->coding, "chunked", 7)))
-		return refuse(r, 501);
-	if (r->coding_len && !is_new)	/* 1.0 does not know it: who added it? */
-		return refuse(r, 400);
+		return reader_refuse(r, p->http_major ? 505 : 400);
+	if (!r->head.begun && end_target(r) < 0)
+		return -1;
+	if (head_end(r) < 0)
+		return -1;
 	if (!(p->flags & F_CHUNKED) && (p->flags & F_CONTENTLENGTH) &&
 	    p->content_length > r->limits->body_bytes)
-		return refuse(r, 413);
-	r->target_len = r->text_len;
-	if (append(r, "", 1) < 0)
-		return -1;
-	r->expects_continue &= is_new;
+		return reader_refuse(r, 413);
+	r->text_len = r->target_len + 1;
+	r->text[r->text_len] = '\0';
 	p->upgrade = 0;			/* to what? */
 	return 0;
 }
@@ -168,9 +146,13 @@ static int on_body(http_parser *p, const char *at, size_t len)
 	struct reader *r = reader_of(p);
 	size_t so_far = r->text_len - r->target_len - 1;
 
+	if (!framing_check(&r->framing, at))
+		return reader_refuse(r, 400);
+	framing_pass(&r->framing, at + len,
+		     (p->flags & F_CHUNKED) && !p->content_length);
 	if (so_far + len > r->limits->body_bytes)
-		return refuse(r, 413);
-	return append(r, at, len);
+		return reader_refuse(r, 413);
+	return reader_append(r, at, len);
 }
 
 static int on_complete(http_parser *p)
@@ -214,14 +196,32 @@ static void start(struct reader *r)
 		http_parser_pause(&r->parser, 0);
 	forget_text(r);
 	r->target_len = 0;
-	r->name_len = 0;
-	r->coding_len = 0;
-	r->hosts = 0;
-	r->in_headers = false;
-	r->in_value = false;
-	r->expects_continue = false;
+	r->blank = 0;
 	r->begun = false;
 	r->complete = false;
+	r->has_method = false;
+	memset(&r->framing, 0, sizeof(r->framing));
+	memset(&r->head, 0, offsetof(struct head, name));
+}
+
+/* Does a request begin in @data? Empty lines are none. */
+static bool begins(struct reader *r, const char *data, long n)
+{
+	long blank = 0;
+
+	while (blank < n && blank <= BLANK_MAX &&
+	       (data[blank] == '\r' || data[blank] == '\n'))
+		blank++;
+	r->blank += (uint8_t)blank;
+	return blank < n;
+}
+
+static unsigned int meaning(struct reader *r, enum http_errno err)
+{
+	if (err != HPE_HEADER_OVERFLOW)
+		return 400;
+	r->has_method = true;
+	return r->head.begun ? 431 : 414;
 }
 
 /* Give @data to the parser, up to the end of the request. */
@@ -231,13 +231,17 @@ static int parse(struct reader *r, struct eider_stream *stream, const char *data
 	enum http_errno err;
 	size_t used;
 
+	framing_feed(&r->framing, data);
 	used = http_parser_execute(&r->parser, &settings, data, (size_t)n);
+	if (used > (size_t)n)
+		used = (size_t)n;
 	err = HTTP_PARSER_ERRNO(&r->parser);
-	eider_stream_consume(stream, used < (size_t)n ? used : (size_t)n);
-	if (r->complete || err == HPE_OK)
-		return 0;
-	if (!r->refusal)
-		refuse(r, err != HPE_HEADER_OVERFLOW ? 400 : r->in_headers ? 431 : 414);
+	if (!r->refusal && !r->complete && err != HPE_OK)
+		reader_refuse(r, meaning(r, err));
+	if (!r->refusal &&
+	    (r->blank > BLANK_MAX || !framing_check(&r->framing, data + used)))
+		reader_refuse(r, 400);
+	eider_stream_consume(stream, used);
 	return r->refusal;
 }
 
@@ -246,9 +250,9 @@ static int send_go_on(struct reader *r, const struct eider_stream *stream,
 {
 	long err;
 
-	if (!r->expects_continue || r->complete)
+	if (!r->head.expects_continue || r->complete)
 		return 0;
-	r->expects_continue = false;
+	r->head.expects_continue = false;
 	if (r->text_len > r->target_len + 1)	/* it did not wait */
 		return 0;
 	err = eider_send_until(stream->fd, go_on, sizeof(go_on) - 1, deadline);
@@ -261,15 +265,17 @@ static int end_early(struct reader *r, long n)
 	if (!r->begun)
 		return n == -ETIME ? 0 : (int)n;
 	if (n == -ETIME)
-		refuse(r, 408);
+		reader_refuse(r, 408);
 	else if (!n)
-		refuse(r, 400);
+		reader_refuse(r, r->ending ? 503 : 400);
 	return r->refusal ? r->refusal : (int)n;
 }
 
 static int read_all(struct reader *r, struct eider_stream *stream, int64_t now)
 {
-	int64_t deadline = now + r->limits->idle_ns;
+	const struct http_limits *l = r->limits;
+	bool hurry = !r->had_one && l->request_ns < l->idle_ns;
+	int64_t deadline = now + (hurry ? l->request_ns : l->idle_ns);
 	const char *data;
 	int err;
 
@@ -278,46 +284,31 @@ static int read_all(struct reader *r, struct eider_stream *stream, int64_t now)
 
 		if (n <= 0)
 			return end_early(r, n);
-		if (!r->begun) {
+		if (!r->begun && begins(r, data, n)) {
 			deadline = eider_loop_now(eider_loop_current()) +
-				   r->limits->request_ns;
+				   l->request_ns;
 			r->begun = true;
 		}
 		err = parse(r, stream, data, n);
-		if (!err && r->target_len)
+		if (!err && r->head.over)
 			err = send_go_on(r, stream, deadline);
 		if (err)
 			return err;
+		if (!r->begun && r->ending && !reader_has_more(stream))
+			return 0;
 	}
 	return 1;
 }
 
-/* The target taken apart, in place. */
 static int fill_in(struct reader *r, struct http_request *ret)
 {
-	struct http_parser_url url;
-	char *path = r->text, *query = r->text + r->target_len;
-
-	http_parser_url_init(&url);
-	if (http_parser_parse_url(r->text, r->target_len,
-				  r->parser.method == HTTP_CONNECT, &url))
-		return refuse(r, 400);
-	if (url.field_set & (1 << UF_QUERY)) {
-		query = r->text + url.field_data[UF_QUERY].off;
-		query[url.field_data[UF_QUERY].len] = '\0';
-	}
-	if (url.field_set & (1 << UF_PATH)) {
-		path = r->text + url.field_data[UF_PATH].off;
-		path[url.field_data[UF_PATH].len] = '\0';
-		ret->path = path;
-	} else {
-		ret->path = "/";
-	}
-	ret->query = query;
+	if (target_split(r, ret) < 0)
+		return -1;
 	ret->method = r->parser.method;
 	ret->method_name = http_method_str(r->parser.method);
 	ret->body = r->text + r->target_len + 1;
 	ret->body_len = r->text_len - r->target_len - 1;
+	ret->foreign = r->head.foreign;
 	ret->at = eider_loop_now(eider_loop_current());
 	return 1;
 }
@@ -329,7 +320,21 @@ int reader_next(struct reader *r, struct eider_stream *stream, int64_t now,
 
 	start(r);
 	res = read_all(r, stream, now);
+	r->had_one = true;
 	if (res != 1)
 		return res;
 	return fill_in(r, ret) < 0 ? r->refusal : 1;
+}
+
+bool reader_has_more(const struct eider_stream *stream)
+{
+	int n = 0;
+
+	return eider_stream_has_unread(stream) ||
+	       (!ioctl(stream->fd, FIONREAD, &n) && n > 0);
+}
+
+bool reader_is_head(const struct reader *r)
+{
+	return r->has_method && r->parser.method == HTTP_HEAD;
 }
