@@ -152,24 +152,20 @@ static void answer_busy(struct http_response *response, const char *word,
 	response->headers = "Retry-After: 1\r\n";
 }
 
-/* It is open whether it happened. */
-static const char *out_of_time(const struct http_response *response)
+/* @message, and that it is open whether it happened. */
+static void answer_open(struct http_response *response, unsigned int status,
+			const char *word, const char *message)
 {
-	if (response->route == ROUTE_TRANSFER)
-		return "out of time; it may have happened: ask again, same key";
-	if (response->route == ROUTE_OPEN_ACCOUNT)
-		return "out of time; the account may have been opened";
-	return "out of time";
-}
+	char text[160];
 
-static const char *no_database(const struct http_response *response)
-{
-	if (response->route == ROUTE_TRANSFER)
-		return "the database does not answer; it may have happened: ask again, "
-		       "same key";
-	if (response->route == ROUTE_OPEN_ACCOUNT)
-		return "the database does not answer; the account may have been opened";
-	return "the database does not answer";
+	snprintf(text, sizeof(text), "%s%s", message,
+		 response->route == ROUTE_TRANSFER ?
+		 "; it may have happened: ask again, same key" :
+		 response->route == ROUTE_OPEN_ACCOUNT ?
+		 "; the account may have been opened" : "");
+	api_error(response, status, word, text);
+	if (status == 503)
+		response->headers = "Retry-After: 1\r\n";
 }
 
 void api_refuse(struct http_response *response, long err)
@@ -177,21 +173,27 @@ void api_refuse(struct http_response *response, long err)
 	switch (err) {
 	case -EAGAIN:
 		answer_busy(response, "busy",
-			    "too many conflicts with others; nothing has changed");
+			    "too many others at once; nothing has changed");
 		return;
 	case -ETIME:
-		answer_busy(response, "busy", out_of_time(response));
+		answer_open(response, 503, "busy", "out of time");
 		return;
 	case -ENOSPC:
-		api_error(response, 507, "out_of_space", "the database's disk is full");
+		answer_open(response, 507, "out_of_space",
+			    "the database's disk is full");
 		return;
 	case -EROFS:
 		answer_busy(response, "unavailable", "the database is read-only");
 		return;
 	case -ENOTCONN: case -ECONNREFUSED: case -ESHUTDOWN: case -ECANCELED:
-		answer_busy(response, "unavailable", no_database(response));
+		answer_open(response, 503, "unavailable",
+			    "the database does not answer");
+		return;
+	case -EBADMSG:
+		answer_open(response, 500, "internal",
+			    "the database's file is damaged");
 		return;
 	default:
-		api_error(response, 500, "internal", eider_strerror((int)err));
+		answer_open(response, 500, "internal", eider_strerror((int)err));
 	}
 }

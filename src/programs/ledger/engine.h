@@ -69,6 +69,17 @@ struct engine {
 		    const struct value *values, take_row *take, void *arg);
 	/* [job] What the engine says of its last error, in words. */
 	const char *(*message)(struct eider_db *db);
+	/*
+	 * [job] Can the ledger live with what is there? 0; -errno, and @why says more.
+	 * What cannot be looked through by its deadline counts as good.
+	 */
+	long (*check)(struct eider_db *db, char *why, size_t why_size);
+	/*
+	 * [job] What was written while somebody read may have grown a log: fold it
+	 * back, and @surely, so that the log begins anew: writers wait as long as that
+	 * takes. 0 there is nothing to be done; 1 there may be more; -errno. Or NULL.
+	 */
+	long (*fold)(struct eider_db *db, bool surely);
 	/* [job] A column: 0 or "" where there is NULL; of numbers the nearest. */
 	int64_t (*number)(const struct row *row, int column);
 	const char *(*text)(const struct row *row, int column);

@@ -4,6 +4,9 @@
  * Numbers go and come as text: the engine parses some bytes, and nobody has to know its
  * byte order. A statement is prepared when a connection first runs it.
  *
+ * Text is UTF-8, and has to come back as it went: a database of another encoding would
+ * refuse some of it, or (SQL_ASCII) not look at it.
+ *
  * An account's row is written by each of its transfers. Half of each page is left free,
  * so that the new version of a row fits beside the old one and no index has to be told:
  * all who looked for a row of that page of the index would be conflicts.
@@ -151,6 +154,17 @@ static const char *message(struct eider_db *db)
 	return PQerrorMessage(eider_db_handle(db));
 }
 
+/* The server tells when a connection begins; others of its kind may not. */
+static long check_encoding(struct eider_db *db, char *why, size_t why_size)
+{
+	const char *is = PQparameterStatus(eider_db_handle(db), "server_encoding");
+
+	if (!is || !strcasecmp(is, "UTF8"))
+		return 0;
+	snprintf(why, why_size, "server_encoding is %s; it has to be UTF8", is);
+	return -EILSEQ;
+}
+
 static const char *text(const struct row *row, int column)
 {
 	return PQgetvalue(row->at, row->index, column);
@@ -168,6 +182,7 @@ const struct engine engine_postgres = {
 	.execute = execute,
 	.run = run_statement,
 	.message = message,
+	.check = check_encoding,
 	.number = number,
 	.text = text,
 };

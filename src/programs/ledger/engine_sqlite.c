@@ -3,12 +3,22 @@
  *
  * A statement is reset as soon as its rows are taken, also after an error: one that is
  * not would keep its snapshot open, and with it the log from being folded back.
+ *
+ * The log. Who commits folds it back into the file every thousand pages, but not beyond
+ * the oldest snapshot that somebody reads; and it begins anew at its start only if all
+ * of it was folded back and nobody reads in it. One report after another leaves no such
+ * moment: the log would grow as long as they are asked for, until the disk is full. So
+ * before each of them fold() makes one, if the log has become long. First what can be
+ * folded back while others write; then the rest of it, for which the writer waits. When
+ * the log begins anew its file is cut (journal_size_limit): a long file is one that has
+ * grown since. What is written during one report is so the most that there ever is.
  */
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine.h"
 
@@ -34,6 +44,11 @@ static const char *const tables[] = {
 	NULL,
 };
 
+enum {
+	LOG_BYTES = 8 << 20,		/* twice what it is without reports */
+	CHECK_TEXT = 160,
+};
+
 /* Of one connection. */
 struct prepared {
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -56,6 +71,15 @@ static long failure(struct eider_db *db)
 	return err < 0 ? err : -EIO;
 }
 
+/* Only whether the file becomes short again depends on it: it needs no check. */
+static void limit_log(struct eider_db *db)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %d", LOG_BYTES);
+	sqlite3_exec(eider_db_handle(db), sql, NULL, NULL, NULL);
+}
+
 static struct prepared *prepared_of(struct eider_db *db)
 {
 	struct prepared *p = eider_db_state(db);
@@ -63,8 +87,10 @@ static struct prepared *prepared_of(struct eider_db *db)
 	if (p)
 		return p;
 	p = calloc(1, sizeof(*p));
-	if (p)
-		eider_db_set_state(db, p, release_prepared);
+	if (!p)
+		return NULL;
+	eider_db_set_state(db, p, release_prepared);
+	limit_log(db);
 	return p;
 }
 
@@ -126,6 +152,57 @@ static const char *message(struct eider_db *db)
 	return sqlite3_errmsg(eider_db_handle(db));
 }
 
+/* --- the file, and its log ------------------------------------------------- */
+
+/* A row of quick_check: "ok", or what is wrong; the first one will do. */
+static int take_finding(void *why, int n, char **values, char **names)
+{
+	(void)names;
+	snprintf(why, CHECK_TEXT, "%s", n && values[0] ? values[0] : "");
+	return 0;
+}
+
+/* Damage is told where it can be read; all else is no damage. */
+static long check(struct eider_db *db, char *why, size_t why_size)
+{
+	char finding[CHECK_TEXT] = "ok";
+	int rc = sqlite3_exec(eider_db_handle(db), "PRAGMA quick_check(1)",
+			      take_finding, finding, NULL);
+	long err = rc ? failure(db) : 0;
+
+	if (err == -EBADMSG)
+		snprintf(finding, sizeof(finding), "%s", message(db));
+	if ((err < 0 && err != -EBADMSG) || !strcmp(finding, "ok"))
+		return 0;
+	snprintf(why, why_size, "the file is damaged: %s", finding);
+	return -EBADMSG;
+}
+
+static bool is_log_long(sqlite3 *db)
+{
+	const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+	struct stat st;
+
+	return path && !stat(path, &st) && st.st_size > LOG_BYTES;
+}
+
+static long fold(struct eider_db *db, bool surely)
+{
+	sqlite3 *handle = eider_db_handle(db);
+	int rc;
+
+	if (!is_log_long(handle))
+		return 0;
+	rc = sqlite3_wal_checkpoint_v2(handle, NULL, surely ?
+				       SQLITE_CHECKPOINT_RESTART :
+				       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (rc == SQLITE_BUSY || rc == SQLITE_INTERRUPT)
+		return 1;
+	return rc ? failure(db) : !surely;
+}
+
+/* --- rows ------------------------------------------------------------------ */
+
 static int64_t number(const struct row *row, int column)
 {
 	return sqlite3_column_int64(row->at, column);
@@ -147,6 +224,8 @@ const struct engine engine_sqlite = {
 	.execute = execute,
 	.run = run_statement,
 	.message = message,
+	.check = check,
+	.fold = fold,
 	.number = number,
 	.text = text,
 };

@@ -103,6 +103,10 @@ static void put_databases(FILE *file, const struct api *api)
 	for (int i = 0; i < n; i++)
 		fprintf(file, "ledger_transactions_retried_total{db=\"%s\"} %" PRIu64
 			"\n", dbs[i].name, dbs[i].counts.retried);
+	put_type(file, "ledger_reports_total", "counter",
+		 "Reports made; one may answer many requests.");
+	fprintf(file, "ledger_reports_total %" PRIu64 "\n",
+		store_reports_begun(api->store));
 	put_type(file, "ledger_database_connections", "gauge", "Open now.");
 	for (int i = 0; i < n; i++)
 		fprintf(file, "ledger_database_connections{db=\"%s\"} %u\n",

@@ -1,5 +1,5 @@
 /*
- * store.c - accounts, lists and reports
+ * store.c - accounts and lists
  *
  *	fiber				thread with a connection
  *	-----				------------------------
@@ -10,24 +10,37 @@
  * What is asked and answered lies on the fiber's stack: it waits until the job is done,
  * so the job may write there.
  *
- * A report is one statement, and so of one moment, on either engine. It adds all
- * transfers up anew: no figure in it is one that a transfer has kept up to date, except
- * the balances, which it checks.
+ * What fails is said on stderr, with the engine's words: they are kept by the job, as
+ * the connection is somebody else's when the fiber goes on.
  */
 #include <errno.h>
 
 #include "store_private.h"
+#include "trouble.h"
 
 long store_check_deadline(int64_t deadline)
 {
 	return eider_now() >= deadline ? -ETIME : 0;
 }
 
-long store_error(long err)
+long store_run(const struct store *store, struct eider_db *db, enum statement statement,
+	       const struct value *values, take_row *take, void *arg,
+	       struct words *words)
+{
+	long n = store->engine->run(db, statement, values, take, arg);
+
+	if (n < 0)
+		trouble_keep(words->text, sizeof(words->text),
+			     store->engine->message(db));
+	return n;
+}
+
+static long meaning_of(long err)
 {
 	switch (err) {
 	case -EAGAIN: case -ETIME: case -ENOTCONN: case -ENOSPC: case -EROFS:
 	case -EIO: case -ENOMEM: case -ECANCELED: case -ESHUTDOWN: case -EPERM:
+	case -EBADMSG:
 		return err;
 	case -EDQUOT: case -EFBIG:
 		return -ENOSPC;
@@ -36,8 +49,19 @@ long store_error(long err)
 	case -ENOTDIR: case -EISDIR: case -EACCES: case -EMFILE: case -ENFILE:
 		return -ENOTCONN;
 	default:
-		return err < 0 ? -EIO : err;
+		return -EIO;
 	}
+}
+
+long store_failed(const char *what, long err, const struct words *words)
+{
+	trouble_say(what, err, words ? words->text : "");
+	return meaning_of(err);
+}
+
+long store_not_written(long err, bool may_be)
+{
+	return err == -ETIME && !may_be ? -EAGAIN : err;
 }
 
 /* --- rows ------------------------------------------------------------------ */
@@ -70,6 +94,8 @@ struct account_work {
 	struct store *store;
 	struct account *account;
 	int64_t id;
+	bool may_be;			/* it came as far as to the commit */
+	struct words words;
 };
 
 static void take_id(const struct row *row, void *id)
@@ -84,16 +110,18 @@ static long open_account(void *arg)
 		{ .text = w->account->owner }, { .number = w->account->balance },
 	};
 
-	return w->store->engine->run(w->store->db, OPEN_ACCOUNT, values, take_id,
-				     &w->id);
+	return store_run(w->store, w->store->db, OPEN_ACCOUNT, values, take_id, &w->id,
+			 &w->words);
 }
 
 /* A transaction, though it is one statement: so that a conflict is tried again. */
 static long open_account_body(void *arg)
 {
 	struct account_work *w = arg;
+	long n = eider_db_call(w->store->db, open_account, w);
 
-	return eider_db_call(w->store->db, open_account, w);
+	w->may_be = n >= 0;
+	return n;
 }
 
 long store_open_account(struct store *store, struct account *account,
@@ -102,10 +130,12 @@ long store_open_account(struct store *store, struct account *account,
 	struct account_work w = { .store = store, .account = account };
 	long n = store_check_deadline(deadline);
 
-	if (!n)
-		n = eider_db_atomic_until(store->db, open_account_body, &w, deadline);
 	if (n < 0)
-		return store_error(n);
+		return n;
+	n = eider_db_atomic_until(store->db, open_account_body, &w, deadline);
+	if (n < 0)
+		return store_not_written(store_failed("an account", n, &w.words),
+					 w.may_be);
 	account->id = w.id;
 	return 0;
 }
@@ -114,9 +144,9 @@ static long get_account(void *arg)
 {
 	struct account_work *w = arg;
 
-	return w->store->engine->run(w->store->read_db, GET_ACCOUNT,
-				     &(const struct value){ .number = w->id },
-				     store_take_account, w->account);
+	return store_run(w->store, w->store->read_db, GET_ACCOUNT,
+			 &(const struct value){ .number = w->id },
+			 store_take_account, w->account, &w->words);
 }
 
 long store_get_account(struct store *store, int64_t id, struct account *ret,
@@ -128,7 +158,7 @@ long store_get_account(struct store *store, int64_t id, struct account *ret,
 	if (!n)
 		n = eider_db_call_until(store->read_db, get_account, &w, deadline);
 	if (n < 0)
-		return store_error(n);
+		return store_failed("an account", n, &w.words);
 	return n ? 0 : -ENOENT;
 }
 
@@ -140,6 +170,7 @@ struct list_work {
 	int64_t account, before;
 	unsigned int max;
 	bool unknown;			/* there is no such account */
+	struct words words;
 };
 
 static void take_listed(const struct row *row, void *arg)
@@ -156,15 +187,15 @@ static long list_transfers(void *arg)
 	const struct value values[] = {
 		{ .number = w->account }, { .number = w->before }, { .number = w->max },
 	};
-	long n = w->store->engine->run(w->store->read_db, LIST_TRANSFERS, values,
-				       take_listed, w);
+	long n = store_run(w->store, w->store->read_db, LIST_TRANSFERS, values,
+			   take_listed, w, &w->words);
 	long found;
 
 	if (n)
 		return n;
 	/* Nothing moved there, or there is nothing. */
-	found = w->store->engine->run(w->store->read_db, GET_ACCOUNT, values, NULL,
-				      NULL);
+	found = store_run(w->store, w->store->read_db, GET_ACCOUNT, values, NULL, NULL,
+			  &w->words);
 	w->unknown = !found;
 	return found < 0 ? found : 0;
 }
@@ -181,47 +212,6 @@ long store_list_transfers(struct store *store, int64_t account, int64_t before,
 	if (!n)
 		n = eider_db_call_until(store->read_db, list_transfers, &w, deadline);
 	if (n < 0)
-		return store_error(n);
+		return store_failed("a list", n, &w.words);
 	return w.unknown ? -ENOENT : n;
-}
-
-/* --- reports --------------------------------------------------------------- */
-
-struct report_work {
-	struct store *store;
-	struct report *report;
-};
-
-static void take_report(const struct row *row, void *report)
-{
-	const struct engine *e = row->engine;
-	struct report *r = report;
-
-	r->accounts = e->number(row, R_ACCOUNTS);
-	r->transfers = e->number(row, R_TRANSFERS);
-	r->total = e->number(row, R_TOTAL);
-	r->opened_with = e->number(row, R_OPENED_WITH);
-	r->volume = e->number(row, R_VOLUME);
-	r->wrong = e->number(row, R_WRONG);
-	r->richest.id = e->number(row, R_RICHEST_ID);
-	r->richest.balance = e->number(row, R_RICHEST_BALANCE);
-	engine_copy_text(row, R_RICHEST_OWNER, r->richest.owner);
-}
-
-static long make_report(void *arg)
-{
-	struct report_work *w = arg;
-
-	return w->store->engine->run(w->store->report_db, MAKE_REPORT, NULL,
-				     take_report, w->report);
-}
-
-long store_report(struct store *store, struct report *ret, int64_t deadline)
-{
-	struct report_work w = { .store = store, .report = ret };
-	long n = store_check_deadline(deadline);
-
-	if (!n)
-		n = eider_db_call_until(store->report_db, make_report, &w, deadline);
-	return n < 0 ? store_error(n) : 0;
 }

@@ -63,7 +63,8 @@ enum store_use {
 struct store_options {
 	unsigned int connections_max;	/* for reading, and but for SQLite for
 					   transactions; 16 */
-	unsigned int reports_max;	/* for reports; half of the CPUs */
+	unsigned int reports_max;	/* for reports; half of the CPUs; of SQLite
+					   one: see engine_sqlite.c */
 };
 
 /*
@@ -91,7 +92,9 @@ struct eider_db *store_db(struct store *store, enum store_use use);
 
 /*
  * [fiber] All of these: 0, or -errno. -ETIME at @deadline; -EAGAIN if too many
- * conflicts came in a row; -ENOTCONN the database is not there; -ENOSPC, -EROFS, -EIO.
+ * conflicts came in a row, or what was to be written did not come that far before
+ * @deadline; -ENOTCONN the database is not there; -ENOSPC, -EROFS, -EIO; -EBADMSG its
+ * file is damaged.
  */
 
 /* Open an account with owner and balance; its id is set. */
@@ -106,8 +109,8 @@ long store_get_account(struct store *store, int64_t id, struct account *ret,
  * 1 it happened before, under the same key: all of it is set; -EEXIST another transfer
  * has that key; -ENOENT no such account (*ret_unknown is its id); -EDQUOT not enough
  * money; -EOVERFLOW @to would have more than STORE_AMOUNT_MAX. After an error nothing
- * has changed. After -ENOTCONN, -EIO, -ETIME and -ECANCELED it is not known: ask again
- * with the same key.
+ * has changed. After -ENOTCONN, -EIO, -EBADMSG, -ENOSPC, -ETIME and -ECANCELED it is
+ * not known: ask again with the same key.
  */
 long store_transfer(struct store *store, struct transfer *transfer,
 		    int64_t *ret_unknown, int64_t deadline);
@@ -119,7 +122,12 @@ long store_transfer(struct store *store, struct transfer *transfer,
 long store_list_transfers(struct store *store, int64_t account, int64_t before,
 			  struct transfer *ret, unsigned int max, int64_t deadline);
 
-/* Count everything anew, in one snapshot. Slow; on connections of its own. */
+/*
+ * Count everything anew, in one snapshot, which is no older than this call. Slow; on
+ * connections of its own. Who asks while one is made shares the next one.
+ */
 long store_report(struct store *store, struct report *ret, int64_t deadline);
+/* [any] How many were made, or are being made. */
+uint64_t store_reports_begun(struct store *store);
 
 #endif

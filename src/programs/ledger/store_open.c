@@ -3,7 +3,9 @@
  *
  * Two databases are open on one URL: a report takes long, and the connections of
  * transfers must not be lent to it. As many reports run at a time as it has
- * connections; the others wait in line, until their deadlines.
+ * connections; the others wait in line, until their deadlines (store_report.c). Where
+ * one at a time can write, one reads at length: there has to be a moment between two
+ * reports in which the log can be folded back.
  *
  * Tables. Several ledgers may start at once on one empty database. PostgreSQL then says
  * to all but one that something exists already (a constraint of its catalogue), in
@@ -32,6 +34,8 @@ enum {
 };
 
 #define PAUSE_NS INT64_C(50000000)
+/* To look through a file: who has a large one does not wait for all of it. */
+#define CHECK_NS INT64_C(1000000000)
 
 static void pause_here(void)
 {
@@ -126,9 +130,28 @@ static long have_tables(void *arg)
 	}
 }
 
+static long check_database(void *arg)
+{
+	struct opening *o = arg;
+
+	return o->store->engine->check(o->store->db, o->why, o->why_size);
+}
+
+/* [fiber] Tables first: what has none may be no database at all. */
+static long check_all(void *arg)
+{
+	struct opening *o = arg;
+	long err = have_tables(o);
+
+	if (err >= 0)
+		err = eider_db_call_until(o->store->db, check_database, o,
+					  eider_after(CHECK_NS));
+	return err == -ETIME ? 0 : err;
+}
+
 static int check_tables(struct eider_executor *executor, struct opening *o)
 {
-	long err = run_as_fiber(executor, have_tables, o);
+	long err = run_as_fiber(executor, check_all, o);
 
 	if (err >= 0)
 		snprintf(o->why, o->why_size, "%s", "");
@@ -184,6 +207,8 @@ static int open_databases(struct eider_executor *executor, const char *url,
 		connections = options->connections_max;
 	if (options && options->reports_max)
 		reports = options->reports_max;
+	if (alone)
+		reports = 1;
 	err = open_database(executor, url, o, "ledger", alone ? 1 : connections,
 			    &store->dbs[STORE_TRANSACTIONS]);
 	if (!err && alone)
@@ -224,6 +249,7 @@ int store_open(struct eider_executor *executor, const char *url,
 	o.store = calloc(1, sizeof(*o.store));
 	if (!o.store)
 		return -ENOMEM;
+	pthread_mutex_init(&o.store->lock, NULL);
 	err = open_store(executor, url, options, &o);
 	if (err < 0) {
 		store_close(o.store);
@@ -239,6 +265,7 @@ void store_close(struct store *store)
 		return;
 	for (int i = STORE_USE_COUNT - 1; i >= 0; i--)
 		eider_db_close(store->dbs[i]);
+	pthread_mutex_destroy(&store->lock);
 	free(store);
 }
 

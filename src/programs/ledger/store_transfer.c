@@ -24,6 +24,8 @@
  *	another's commit put there. So who heard "done" has had it done; and who heard
  *	nothing, or an error that leaves it open, may ask again with the same key: by O2
  *	that does not do it twice.
+ *	What ran out of time before it came to the commit leaves nothing open, and says
+ *	so (-EAGAIN): no one has to wonder about a line that was too long.
  *  O4	After an answer that says no (no such account, not enough money, the key is
  *	another's) this transaction was rolled back.
  *
@@ -52,6 +54,8 @@ struct move {
 	struct transfer before;			/* what the key has already */
 	long answer;				/* as store_transfer(); 0 none yet */
 	int64_t unknown;
+	bool may_be;				/* it came as far as to the commit */
+	struct words words;
 };
 
 static int64_t wall_clock_ms(void)
@@ -67,7 +71,8 @@ static int64_t wall_clock_ms(void)
 static long run(struct move *m, enum statement statement, const struct value *values,
 		take_row *take, void *arg)
 {
-	return m->store->engine->run(m->store->db, statement, values, take, arg);
+	return store_run(m->store, m->store->db, statement, values, take, arg,
+			 &m->words);
 }
 
 static long take_money(void *arg)
@@ -174,6 +179,7 @@ static long move_body(void *arg)
 
 	m->answer = 0;
 	m->taken = false;
+	m->may_be = false;
 	m->created_ms = wall_clock_ms();
 	n = eider_db_call(db, up ? take_money : give_money, m);
 	if (n > 0)
@@ -182,6 +188,7 @@ static long move_body(void *arg)
 		n = eider_db_call(db, add_transfer, m);
 	if (!n)
 		n = eider_db_call(db, explain, m);
+	m->may_be = n >= 0;
 	/* PostgreSQL's list of conflicts is full: after a pause it is not. */
 	return n == -ENOMEM ? -EAGAIN : n;
 }
@@ -203,12 +210,14 @@ long store_transfer(struct store *store, struct transfer *transfer,
 	struct move m = { .store = store, .transfer = transfer };
 	long result = store_check_deadline(deadline);
 
-	if (!result)
-		result = eider_db_atomic_until(store->db, move_body, &m, deadline);
+	if (result < 0)
+		return result;
+	result = eider_db_atomic_until(store->db, move_body, &m, deadline);
 	if (result == DECIDED && m.answer)
 		return answer(&m, transfer, ret_unknown);
 	if (result < 0)
-		return store_error(result);
+		return store_not_written(store_failed("a transfer", result, &m.words),
+					 m.may_be);
 	transfer->id = m.id;
 	transfer->created_ms = m.created_ms;
 	return 0;
