@@ -65,16 +65,18 @@ static bool is_trouble(int status)
 	       (status && status == load.other_trouble);
 }
 
-static void count(int status)
+static void count(const struct load_thread *t, int status)
 {
-	if (status == 200 || status == 201)
+	if (status == 200 || status == 201) {
+		harness_add(&load.acknowledged_by[t->ledger], 1);
 		harness_add(&load.acknowledged, 1);
-	else if (status < 0)
+	} else if (status < 0) {
 		harness_add(&load.unknown, 1);
-	else if (is_trouble(status))
+	} else if (is_trouble(status)) {
 		harness_add(&load.unavailable, 1);
-	else
+	} else {
 		harness_add(&load.others[status < 600 ? status : 0], 1);
+	}
 }
 
 static void invent(struct load_thread *t, struct note *note)
@@ -92,12 +94,19 @@ static bool find_ledger(struct load_thread *t, struct client *c)
 	while (!harness_get(&load.stop)) {
 		unsigned int i = (unsigned int)rand_r(&t->random) % load.ledgers;
 
+		t->ledger = i;
 		if (!client_open(c, load.address[i].host, load.address[i].port,
 				 load.patience_ns ? load.patience_ns : patience()))
 			return true;
 		harness_nap(5 * HARNESS_MS);
 	}
 	return false;
+}
+
+/* Who always stays where he is leaves it to chance whether each ledger is asked. */
+static bool moves_on(struct load_thread *t)
+{
+	return load.ledgers > 1 && rand_r(&t->random) % 32 == 0;
 }
 
 /*
@@ -122,8 +131,8 @@ static void *run(void *arg)
 		else
 			invent(t, &t->notes[t->count++]);
 		status = ask(t, &c, n);
-		count(status);
-		if (status < 0 || c.closes) {
+		count(t, status);
+		if (status < 0 || c.closes || moves_on(t)) {
 			client_close(&c);
 			connected = false;
 		}
@@ -153,14 +162,24 @@ void load_stop(void)
 		pthread_join(load.threads[i].thread, NULL);
 }
 
-bool load_wait(unsigned int more)
+static bool wait_for_more(const unsigned int *counter, unsigned int more)
 {
-	unsigned int enough = harness_get(&load.acknowledged) + more;
+	unsigned int enough = harness_get(counter) + more;
 	int64_t deadline = eider_after(2 * patience());
 
-	while (harness_get(&load.acknowledged) < enough && eider_now() < deadline)
+	while (harness_get(counter) < enough && eider_now() < deadline)
 		harness_nap(HARNESS_MS);
-	return harness_get(&load.acknowledged) >= enough;
+	return harness_get(counter) >= enough;
+}
+
+bool load_wait(unsigned int more)
+{
+	return wait_for_more(&load.acknowledged, more);
+}
+
+bool load_wait_for(unsigned int ledger, unsigned int more)
+{
+	return wait_for_more(&load.acknowledged_by[ledger], more);
 }
 
 /* Until it is certain; a busy database may take several times. */

@@ -40,6 +40,7 @@ struct load_thread {
 	pthread_t thread;
 	unsigned int number;
 	unsigned int random;
+	unsigned int ledger;		/* that it is connected to */
 	unsigned int count, settled;	/* notes; those before settled are certain */
 	struct note *notes;
 };
@@ -61,6 +62,7 @@ struct load {
 	/* By all threads, atomic. */
 	unsigned int stop;
 	unsigned int acknowledged;	/* 201 and 200 */
+	unsigned int acknowledged_by[LOAD_LEDGERS];
 	unsigned int unknown;		/* no answer */
 	unsigned int unavailable;	/* 503, 507, other_trouble */
 	unsigned int others[600];	/* answers by status, which are none of these */
@@ -74,6 +76,8 @@ void load_start(void);
 void load_stop(void);
 /* Wait until so many more were acknowledged; false if that does not come. */
 bool load_wait(unsigned int more);
+/* The same of those that one ledger acknowledged. */
+bool load_wait_for(unsigned int ledger, unsigned int more);
 void load_settle(void);
 void load_check(void);
 void load_release(void);

@@ -10,9 +10,13 @@
  * Each ledger is in a network namespace of its own. Eight clients transfer money
  * between three accounts, so that transactions conflict all the time, each through
  * whichever ledger it finds. Meanwhile one ledger is cut off from everybody, one is
- * killed, and one is killed while it is cut off. A client that does not know whether
- * its transfer happened asks again with the same key, half of the time at another
- * ledger. At the end, in every account there is what was acknowledged (ledger_load.h).
+ * killed, one is told to end while it is cut off, and one is killed then. A client that
+ * does not know whether its transfer happened asks again with the same key, half of the
+ * time at another ledger. After each of these every ledger does its part again, and at
+ * the end, in every account there is what was acknowledged (ledger_load.h).
+ *
+ * Whoever is with the ledger that is cut off still gets answers from it, in time: that
+ * there is no database.
  *
  * The hub is a namespace too, of this program, and none has a name: they all go when
  * the last process and descriptor in them does, so there is nothing to clean up, and
@@ -38,6 +42,11 @@
 #include "with_postgres.h"
 
 enum { LEDGERS = LOAD_LEDGERS, PORT = 8080, HOT_ACCOUNTS = 3 };
+
+/* The ledger's defaults and options, and what they may take beyond that. */
+#define DB_TIMEOUT_NS (5 * HARNESS_S)
+#define STOP_TIMEOUT_NS (5 * HARNESS_S)
+#define GRACE_NS ((int64_t)(10 * HARNESS_S * harness_slow()))
 
 static struct ledger ledgers[LEDGERS];
 static int hub, spaces[LEDGERS];	/* namespaces */
@@ -193,6 +202,62 @@ static void goes_on(const char *when)
 		      harness_get(&load.unavailable));
 }
 
+/* Each has its share in it. */
+static void all_go_on(const char *when)
+{
+	for (unsigned int i = 0; i < LEDGERS; i++)
+		ck_assert_msg(load_wait_for(i, 10), "%s: no transfers by ledger %u; %u "
+			      "acknowledged", when, i,
+			      harness_get(&load.acknowledged_by[i]));
+}
+
+/* From beside the ledger, who is cut off with it. */
+static void is_answered(int i, const char *method, const char *path, const char *body,
+			int expected)
+{
+	const struct ledger *l = &ledgers[i];
+	int64_t start = eider_now();
+	struct client c;
+	int err, status;
+
+	ck_assert_int_eq(setns(spaces[i], CLONE_NEWNET), 0);
+	err = client_open(&c, l->host, l->port, DB_TIMEOUT_NS + GRACE_NS);
+	ck_assert_int_eq(setns(hub, CLONE_NEWNET), 0);
+	ck_assert_msg(!err, "cut off, not to be reached at home: %s", strerror(-err));
+	status = client_ask(&c, method, path, body);
+	ck_assert_msg(status == expected, "cut off, %s %s: %d instead of %d after %lld "
+		      "ms", method, path, status, expected,
+		      (long long)(eider_now() - start) / 1000000);
+	if (expected == 503)
+		ck_assert(client_is_error(&c, "unavailable"));
+	ck_assert_int_lt(eider_now() - start, DB_TIMEOUT_NS + GRACE_NS);
+	client_close(&c);
+}
+
+/* Several times, as there are connections to the database that it does not know of. */
+static void says_that_it_is_cut_off(int i)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/accounts/%lld", (long long)load.ids[0]);
+	is_answered(i, "GET", "/health", NULL, 200);
+	for (int n = 0; n < 2; n++) {
+		is_answered(i, "GET", path, NULL, 503);
+		/* There is no such account: never will it happen. */
+		is_answered(i, "POST", "/transfers", "{\"from\": 987654321, \"to\": 1, "
+			    "\"amount\": 1, \"key\": \"cut off\"}", 503);
+	}
+	is_answered(i, "GET", "/health", NULL, 200);
+}
+
+static void ends_though_it_is_cut_off(int i)
+{
+	int64_t start = eider_now();
+
+	ledger_stop(&ledgers[i]);
+	ck_assert_int_lt(eider_now() - start, STOP_TIMEOUT_NS + GRACE_NS);
+}
+
 START_TEST(a_failing_network_loses_nothing)
 {
 	int64_t conflicts = 0;
@@ -203,32 +268,42 @@ START_TEST(a_failing_network_loses_nothing)
 	load_open(ledgers, LEDGERS, HOT_ACCOUNTS);
 	load.patience_ns = (int64_t)(3 * HARNESS_S * harness_slow());
 	load_start();
-	goes_on("all well");
+	all_go_on("all well");
 
 	cut(1);
 	goes_on("one cut off");
-	harness_nap(2 * HARNESS_S);
+	says_that_it_is_cut_off(1);
 	mend(1);
-	goes_on("the cut mended");
+	all_go_on("the cut mended");
 
 	ledger_kill(&ledgers[2]);
 	goes_on("one killed");
 	start_ledger(2);
-	goes_on("it is back");
+	all_go_on("it is back");
+
+	cut(1);
+	goes_on("one cut off again");
+	ends_though_it_is_cut_off(1);
+	goes_on("it has ended");
+	mend(1);
+	start_ledger(1);
+	all_go_on("it is back as well");
 
 	cut(1);
 	ledger_kill(&ledgers[1]);
 	goes_on("one cut off and killed");
 	mend(1);
 	start_ledger(1);
-	goes_on("it is back too");
+	all_go_on("it is back too");
 
 	load_stop();
 	all_serve();
 	for (int i = 0; i < LEDGERS; i++)
 		conflicts += retried(&ledgers[i]);
-	printf("%u acknowledged, %u not known, %u unavailable, %lld retried\n",
-	       load.acknowledged, load.unknown, load.unavailable, (long long)conflicts);
+	printf("%u acknowledged (%u, %u, %u), %u not known, %u unavailable, "
+	       "%lld retried\n", load.acknowledged, load.acknowledged_by[0],
+	       load.acknowledged_by[1], load.acknowledged_by[2], load.unknown,
+	       load.unavailable, (long long)conflicts);
 	ck_assert_int_gt(conflicts, 0);
 	load_settle();
 	load_check();
