@@ -283,38 +283,44 @@ typedef void handler(struct api *api, const struct http_request *request,
 struct path {
 	const char *path;		/* if it ends with '/' and more: with one part
 					   behind it */
+	size_t len;
 	handler *get;			/* and HEAD */
 	handler *post;
 	enum route get_route, post_route;
 	enum { ANY_QUERY, NO_QUERY, OWN_QUERY } query;
 };
 
+#define PATH(path) path, sizeof(path) - 1
+
 static const struct path paths[] = {
-	{ "/accounts", NULL, open_account, ROUTE_OTHER, ROUTE_OPEN_ACCOUNT, NO_QUERY },
-	{ "/accounts/", get_account, NULL, ROUTE_GET_ACCOUNT, ROUTE_OTHER, NO_QUERY },
-	{ "/transfers", list_transfers, move_money, ROUTE_LIST_TRANSFERS,
+	{ PATH("/accounts"), NULL, open_account, ROUTE_OTHER, ROUTE_OPEN_ACCOUNT,
+	  NO_QUERY },
+	{ PATH("/accounts/"), get_account, NULL, ROUTE_GET_ACCOUNT, ROUTE_OTHER,
+	  NO_QUERY },
+	{ PATH("/transfers"), list_transfers, move_money, ROUTE_LIST_TRANSFERS,
 	  ROUTE_TRANSFER, OWN_QUERY },
-	{ "/report", report, NULL, ROUTE_REPORT, ROUTE_OTHER, NO_QUERY },
-	{ "/health", health, NULL, ROUTE_HEALTH, ROUTE_OTHER, ANY_QUERY },
-	{ "/metrics", metrics, NULL, ROUTE_METRICS, ROUTE_OTHER, ANY_QUERY },
-	{ "/status", status, NULL, ROUTE_STATUS, ROUTE_OTHER, ANY_QUERY },
-	{ "/", page, NULL, ROUTE_PAGE, ROUTE_OTHER, ANY_QUERY },
+	{ PATH("/report"), report, NULL, ROUTE_REPORT, ROUTE_OTHER, NO_QUERY },
+	{ PATH("/health"), health, NULL, ROUTE_HEALTH, ROUTE_OTHER, ANY_QUERY },
+	{ PATH("/metrics"), metrics, NULL, ROUTE_METRICS, ROUTE_OTHER, ANY_QUERY },
+	{ PATH("/status"), status, NULL, ROUTE_STATUS, ROUTE_OTHER, ANY_QUERY },
+	{ PATH("/"), page, NULL, ROUTE_PAGE, ROUTE_OTHER, ANY_QUERY },
 };
 
-static bool is_path(const struct path *p, const char *path)
+static bool is_path(const struct path *p, const char *path, size_t len)
 {
-	size_t len = strlen(p->path);
+	bool has_part = p->len > 1 && p->path[p->len - 1] == '/';
 
-	if (!strcmp(p->path, path))
-		return len == 1 || p->path[len - 1] != '/';
-	return len > 1 && p->path[len - 1] == '/' && !strncmp(p->path, path, len) &&
-	       !strchr(path + len, '/');
+	if (has_part ? len <= p->len : len != p->len)
+		return false;
+	return !memcmp(p->path, path, p->len) && !strchr(path + p->len, '/');
 }
 
 static const struct path *find_path(const char *path)
 {
+	size_t len = strlen(path);
+
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		if (is_path(&paths[i], path))
+		if (is_path(&paths[i], path, len))
 			return &paths[i];
 	return NULL;
 }

@@ -53,7 +53,7 @@ struct piece {
 	size_t len, size;
 };
 
-static void add_bytes(struct piece *p, const char *data, size_t n)
+static inline void add_bytes(struct piece *p, const char *data, size_t n)
 {
 	if (n > p->size - p->len)
 		n = p->size - p->len;
@@ -61,7 +61,8 @@ static void add_bytes(struct piece *p, const char *data, size_t n)
 	p->len += n;
 }
 
-static void add(struct piece *p, const char *text)
+/* Inline, as most of what is added is known when this is compiled, and its length. */
+static inline __attribute__((always_inline)) void add(struct piece *p, const char *text)
 {
 	add_bytes(p, text, strlen(text));
 }

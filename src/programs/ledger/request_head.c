@@ -56,12 +56,17 @@ static enum header which(const struct head *h)
 	return HEADER_OTHER;
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | ' ') : c;
+}
+
 /* One more than fits is no match, whatever it begins with. */
 static uint8_t add_lower(char *to, size_t size, size_t so_far, const char *at,
 			 size_t len)
 {
 	for (size_t i = 0; i < len && so_far < size; i++)
-		to[so_far++] = (char)tolower((unsigned char)at[i]);
+		to[so_far++] = lower(at[i]);
 	return (uint8_t)so_far;
 }
 
