@@ -1407,6 +1407,30 @@ HARNESS_FIBER_TEST(resolving_is_left_at_once)
 	return 0;
 }
 
+static long resolve_and_sleep(void *arg)
+{
+	long first = resolve_slow(arg);
+	long second = eider_sleep_until(eider_after(HARNESS_S));
+
+	return first == -ECANCELED || second == -ECANCELED ? -ECANCELED : first;
+}
+
+/* Cancelled in the turn in which the answer comes: it is told now, or by what is next. */
+HARNESS_FIBER_TEST(resolving_is_cancelled_just_then)
+{
+	struct eider_fiber *fiber = start(resolve_and_sleep, NULL);
+
+	ck_assert(harness_wait_count(&slow.inside, 1));
+	harness_set(&slow.open, 1);
+	while (!harness_get(&slow.done))
+		harness_nap(HARNESS_MS);
+	harness_nap(20 * HARNESS_MS);	/* meanwhile it reaches the loop's inbox */
+	eider_yield();			/* in the next turn we are the first */
+	eider_cancel(eider_fiber_future(fiber));
+	ck_assert_int_eq(eider_join(fiber), -ECANCELED);
+	return 0;
+}
+
 static long resolve_slow_soon(void *arg)
 {
 	struct addrinfo *found;
@@ -1518,6 +1542,7 @@ static void add_connecting(Suite *s)
 	tcase_add_test(t, resolving);
 	tcase_add_test(t, resolving_too_late);
 	tcase_add_test(t, resolving_is_left_at_once);
+	tcase_add_test(t, resolving_is_cancelled_just_then);
 	tcase_add_test(t, resolving_behind_a_full_queue);
 	tcase_add_test(t, nowhere);
 }

@@ -27,6 +27,7 @@ struct lookup {
 	char *host, *service;		/* NULL: any */
 	struct addrinfo *found;
 	struct eider_alarm *gate;	/* of who waits; NULL: nobody */
+	bool ended;			/* and that is what ended the wait */
 };
 
 static long result_of(int code)
@@ -105,10 +106,12 @@ static void end_lookup(struct eider_future *f)
 {
 	struct lookup *l = eider__container(f, struct lookup, job.future);
 
-	if (!l->gate)
+	if (!l->gate) {
 		free_lookup(l);
-	else
-		eider_cancel(&l->gate->future);
+		return;
+	}
+	l->ended = eider__future_state(&l->gate->future) == EIDER__PENDING;
+	eider_cancel(&l->gate->future);
 }
 
 /*
@@ -125,7 +128,8 @@ static int wait_for_end(struct lookup *l, int64_t deadline)
 	l->gate = &gate;
 	res = eider_await(&gate.future);
 	l->gate = NULL;
-	if (eider_is_done(&l->job.future))
+	/* Else he was cancelled, which is not to be lost, or it was time. */
+	if (l->ended || (!res && eider_is_done(&l->job.future)))
 		return 0;
 	return res < 0 ? (int)res : -ETIME;
 }
@@ -141,11 +145,12 @@ static int await_lookup(struct lookup *l, int64_t deadline, struct addrinfo **re
 		return err;
 	}
 	err = wait_for_end(l, deadline);
-	if (err < 0) {
+	if (err < 0 && !eider_is_done(&l->job.future)) {
 		eider_cancel(&l->job.future);
 		return err;
 	}
-	err = (int)eider_result(&l->job.future);
+	if (!err)
+		err = (int)eider_result(&l->job.future);
 	if (!err) {
 		*ret = l->found;
 		l->found = NULL;
