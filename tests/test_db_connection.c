@@ -226,6 +226,47 @@ START_TEST(children_share_the_transaction)
 }
 END_TEST
 
+static long insert_late(void *arg)
+{
+	(void)arg;
+	return sql("INSERT INTO t (x) SELECT count(*) FROM t");
+}
+
+/* Cancelled, and not told yet; with a child that it does not join. */
+static long leave_a_child(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(eider_go(insert_late, NULL), 0);
+	eider_cancel(eider_fiber_future(eider_fiber_self()));
+	return -EINVAL;
+}
+
+static long leave_children(void *arg)
+{
+	return eider_db_atomic(db, leave_a_child, arg);
+}
+
+/* Its begin may be on its way yet, and is not taken back, or the child would be alone. */
+static long leaving_fiber(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 50; i++) {
+		struct eider_fiber *fiber;
+
+		ck_assert_int_eq(eider_spawn(leave_children, NULL, &fiber), 0);
+		ck_assert_int_lt(eider_join(fiber), 0);
+	}
+	eider_sleep_until(eider_after(10 * HARNESS_MS));
+	ck_assert_int_eq(count_rows(), 0);
+	return 0;
+}
+
+START_TEST(a_child_left_behind_writes_nothing)
+{
+	with_db(leaving_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
+
 /* A lone call must not leave the writer's place taken. */
 static long open_end_fiber(void *arg)
 {
@@ -646,6 +687,7 @@ int main(void)
 	tcase_add_test(t, a_handle_is_of_its_database);
 	tcase_add_test(t, two_databases_nest);
 	tcase_add_test(t, children_share_the_transaction);
+	tcase_add_test(t, a_child_left_behind_writes_nothing);
 	tcase_add_test(t, a_lone_call_leaves_nothing_open);
 	tcase_add_test(t, a_lease_alone_is_no_transaction);
 	tcase_add_test(t, a_broken_connection_is_opened_anew);

@@ -27,8 +27,8 @@
  * connection meanwhile, and with it the chance to be done. It doubles, and half of
  * it is chance, so that those who met do not meet again.
  *
- * Cancelled fibers. A cancellation is delivered to one wait. If that is the body's,
- * the rest waits in peace; if it is the commit's, the job either ran already, or is
+ * Cancelled fibers. A cancellation is told by one wait. If that is the body's, the rest
+ * waits in peace; if it is the commit's, the job either ran already, or is
  * taken out and nothing was committed; if it is the roll back's, it is started again
  * until it ran. Should it not be accepted at all (shut down), the end of the lease
  * does it.
@@ -42,7 +42,7 @@
  * gives the driver the sooner one of it and the call's: the driver interrupts at that.
  * The call's own is the job's as well: it ends the wait in a queue, and interrupts.
  * The transaction's is not, as only that thread knows it; nor is it that of begin's
- * job, which must not be taken out of the queue, see stop_begin().
+ * job, which must not be taken out of the queue, see wait_until_begun().
  *
  * Answers that are lost. A commit that was sent and not answered may have happened. It
  * is -ENOTCONN, is counted by itself, and never tried again.
@@ -123,6 +123,7 @@ static void count_end(struct eider_db *db, const struct eider__level *level,
 /* --- the whole of it ------------------------------------------------------ */
 
 #define PAUSE_NS INT64_C(50000000)
+#define PAUSE_FIRST_NS INT64_C(50000)
 
 struct attempt {
 	struct eider__level level;
@@ -130,22 +131,36 @@ struct attempt {
 };
 
 /*
- * The body has failed, and no cancellation will come to this wait any more. If begin
- * has no deadline either it might wait for a silent server for ever: so it is stopped,
- * but only where it runs. Taken out of its queue it would leave there what the body's
- * fibers call, to be done outside of a transaction. The thread stores begun as the
- * first thing that the job does, and nobody takes it back: who loads it as true has
- * seen a job that is in no queue, and never will be. Nothing else is read on the
- * strength of it.
+ * The body has ended, mostly long after begin has. Else that must not be cancelled in
+ * its queue, not by who cancels this fiber either: taken out it would leave there what
+ * the body's fibers call, to be done outside of a transaction. So a cancellation that
+ * comes now, or is due, is taken by a sleep, and told: 0 or -ECANCELED.
+ *
+ * The thread stores begun as the first thing that the job does, and nobody takes it
+ * back: who loads it as true has seen a job that is in no queue, and never will be.
+ * Nothing else is read on the strength of it.
  */
-static long stop_begin(struct attempt *a, struct eider_job *begin)
+static long wait_until_begun(struct attempt *a, struct eider_job *begin)
 {
-	while (eider_await_until(&begin->future, eider_after(PAUSE_NS)) == -ETIME) {
-		if (atomic_load(&a->level.begun)) {
-			eider_cancel(&begin->future);
-			break;
-		}
+	int64_t pause = PAUSE_FIRST_NS;
+	long result = 0;
+
+	while (!eider_is_done(&begin->future) && !atomic_load(&a->level.begun)) {
+		if (eider_sleep_until(eider_after(pause)) < 0)
+			result = -ECANCELED;
+		pause = pause < PAUSE_NS / 2 ? pause * 2 : PAUSE_NS;
 	}
+	return result;
+}
+
+/*
+ * The body has failed. If begin has no deadline either it might wait for a silent
+ * server for ever: so it is stopped.
+ */
+static long stop_begin(struct eider_job *begin)
+{
+	if (eider_await_until(&begin->future, eider_after(PAUSE_NS)) == -ETIME)
+		eider_cancel(&begin->future);
 	return eider_await(&begin->future);
 }
 
@@ -159,7 +174,10 @@ static long run_level(struct attempt *a, eider_fn *body, void *arg)
 		return result;
 	if (a->level.alone) {
 		result = body(arg);
-		err = result < 0 ? stop_begin(a, &begin) : eider_await(&begin.future);
+		err = wait_until_begun(a, &begin);
+		if (result >= 0 && err < 0)
+			result = err;
+		err = result < 0 ? stop_begin(&begin) : eider_await(&begin.future);
 	} else {
 		err = eider_await(&begin.future);
 		if (err >= 0)
