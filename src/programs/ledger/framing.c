@@ -8,7 +8,9 @@
  * bytes for the CR LF behind a chunk's data; it takes an LF alone for the end of a
  * line, but not in what follows a chunk's size. So its view is checked, of all that is
  * not body: a line ends in CR LF, neither byte is anywhere else, and none is folded,
- * that is: begins with a blank. RFC 9112 lets a server refuse all of this.
+ * that is: begins with a blank. Behind the digits of a chunk's size the parser takes a
+ * blank for the beginning of an extension, whatever follows: that has to be a
+ * semicolon. RFC 9112 lets a server refuse all of this.
  *
  *	POST / HTTP/1.1 CR LF ... CR LF CR LF 5 CR LF   hello   CR LF 0 CR LF CR LF
  *	|------------------ lines ------------------|   body   |------ lines ------|
@@ -27,6 +29,29 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* Of a chunk's size: digits; then nothing, or what begins with a ; perhaps blanks. */
+enum { NO_SIZE, DIGITS, BLANKS, EXTENSION };
+
+static bool is_size(struct framing *f, const char *p, const char *end)
+{
+	for (; p < end && f->size != EXTENSION; p++) {
+		if (*p == ';')
+			f->size = EXTENSION;
+		else if (is_blank(*p))
+			f->size = BLANKS;
+		else if (f->size != DIGITS)
+			return false;	/* the parser knows digits */
+	}
+	return true;
+}
+
+/* Behind the head, and behind a chunk, is an empty line; and then a chunk's size. */
+static void end_line(struct framing *f)
+{
+	f->size = !f->size && f->empty && f->begun ? DIGITS : NO_SIZE;
+	f->begun |= !f->empty;
+}
+
 bool framing_check(struct framing *f, const char *end)
 {
 	const char *p = f->at, *cr, *line_end;
@@ -41,6 +66,7 @@ bool framing_check(struct framing *f, const char *end)
 			if (*p++ != '\n')
 				return false;
 			last = '\n';
+			end_line(f);
 			continue;
 		}
 		if (last == '\n' && is_blank(*p))
@@ -48,6 +74,9 @@ bool framing_check(struct framing *f, const char *end)
 		cr = memchr(p, '\r', (size_t)(end - p));
 		line_end = cr ? cr : end;
 		if (memchr(p, '\n', (size_t)(line_end - p)))
+			return false;
+		f->empty = p == line_end && (!last || last == '\n');
+		if (f->size && (!is_size(f, p, line_end) || (cr && f->size == BLANKS)))
 			return false;
 		p = cr ? cr + 1 : end;
 		last = p[-1];

@@ -5,12 +5,16 @@
 #define LEDGER_FRAMING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Of one request; all zero is its beginning. */
 struct framing {
 	const char *at;			/* up to here what was received is checked */
 	char last;			/* the byte before, if it was none of a body */
 	bool after_chunk;		/* the next byte ends a chunk's data */
+	bool begun;			/* there was a line that is not empty */
+	bool empty;			/* the line so far */
+	uint8_t size;			/* where in the line of a chunk's size; 0 none */
 };
 
 /* More was received, and begins at @data. */
