@@ -120,6 +120,27 @@ START_TEST(errors_have_codes)
 }
 END_TEST
 
+/* What the job has met since is not the engine's. */
+static long attach_nothing(void *arg)
+{
+	ck_assert_int_eq(execute("ATTACH '/no/such/place' AS elsewhere"), -ENOENT);
+	errno = EAGAIN;
+	return eider_db_error(arg);
+}
+
+static long later_errno_fiber(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(eider_db_call(db, attach_nothing, db), -ENOENT);
+	return 0;
+}
+
+START_TEST(a_later_errno_is_not_the_engines)
+{
+	with_db(later_errno_fiber, NULL);
+}
+END_TEST
+
 static long end_it_body(void *arg)
 {
 	ck_assert_int_eq(sql("INSERT INTO t VALUES (1)"), 0);
@@ -977,6 +998,24 @@ START_TEST(nor_do_lone_jobs)
 }
 END_TEST
 
+/* Nor does one go on with what another has begun. */
+static long lone_after_lone_fiber(void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(lone("BEGIN; INSERT INTO t VALUES (100)"), 0);
+	ck_assert_int_eq(lone("INSERT INTO t VALUES (1)"), 0);
+	ck_assert_int_eq(lone("COMMIT"), -EINVAL);
+	ck_assert_int_eq(count_rows(), 1);
+	ck_assert_int_eq(sql("SELECT x FROM t"), 1);
+	return 0;
+}
+
+START_TEST(nor_do_lone_jobs_for_each_other)
+{
+	with_db(lone_after_lone_fiber, DB_OPTIONS(.connections_max = 1));
+}
+END_TEST
+
 START_TEST(leases_leave_nothing_behind)
 {
 	with_db(leases_fiber, DB_OPTIONS(.connections_max = 1));
@@ -994,6 +1033,7 @@ int main(void)
 	tcase_add_test(t, only_fibers_may);
 	tcase_add_test(t, a_failing_commit_rolls_back);
 	tcase_add_test(t, errors_have_codes);
+	tcase_add_test(t, a_later_errno_is_not_the_engines);
 	tcase_add_test(t, what_the_engine_ended_is_over);
 	tcase_add_test(t, nested_is_a_savepoint);
 	tcase_add_test(t, savepoints_do_not_cross);
@@ -1025,6 +1065,7 @@ int main(void)
 	tcase_add_test(t, leases_leave_nothing_behind);
 	tcase_add_test(t, nor_do_plain_jobs);
 	tcase_add_test(t, nor_do_lone_jobs);
+	tcase_add_test(t, nor_do_lone_jobs_for_each_other);
 
 	return harness_run(s);
 }

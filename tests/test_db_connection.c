@@ -246,7 +246,7 @@ static long leave_children(void *arg)
 	return eider_db_atomic(db, leave_a_child, arg);
 }
 
-/* Its begin may be on its way yet, and is not taken back, or the child would be alone. */
+/* Its begin may be on its way yet. If it were taken back, the child would be alone. */
 static long leaving_fiber(void *arg)
 {
 	(void)arg;

@@ -1415,7 +1415,7 @@ static long resolve_and_sleep(void *arg)
 	return first == -ECANCELED || second == -ECANCELED ? -ECANCELED : first;
 }
 
-/* Cancelled in the turn in which the answer comes: it is told now, or by what is next. */
+/* Cancelled in the turn in which the answer comes: told now, or by what is next. */
 HARNESS_FIBER_TEST(resolving_is_cancelled_just_then)
 {
 	struct eider_fiber *fiber = start(resolve_and_sleep, NULL);

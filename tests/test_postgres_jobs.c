@@ -128,6 +128,50 @@ DB_TEST(plain_jobs_do_not_go_on_elsewhere, .connections_max = 1)
 	return 0;
 }
 
+#define CONFLICT "DO $$BEGIN RAISE 'no' USING ERRCODE = '40001'; END$$"
+
+/* The error is the same still for one that has asked for the handle again. */
+static long err_and_ask(void *arg)
+{
+	long err = execute(arg);
+
+	ck_assert_ptr_nonnull(eider_db_handle(db));
+	ck_assert_int_eq(eider_db_error(db), err);
+	ck_assert_ptr_nonnull(eider_db_handle(db));
+	ck_assert_int_eq(eider_db_error(db), err);
+	return err;
+}
+
+static long erring(const char *text)
+{
+	return eider_call(err_and_ask, (void *)text);
+}
+
+static long erring_body(void *arg)
+{
+	ck_assert_int_eq(plain("SELECT 7"), 7);
+	return erring(arg);
+}
+
+DB_TEST(plain_jobs_keep_their_errors, .connections_max = 1, .attempts_max = 1)
+{
+	IN_LEASE(
+		ck_assert_int_eq(erring("INSERT INTO t VALUES (1)"), 0);
+		ck_assert_int_eq(erring("INSERT INTO t VALUES (1)"), -EEXIST);
+		ck_assert_int_eq(erring(CONFLICT), -EAGAIN);
+		ck_assert_int_eq(erring("BEGIN; " CONFLICT), -EAGAIN);
+		/* In what has failed there is nothing more to tell the server. */
+		ck_assert_int_eq(erring("SELECT 7"), -EAGAIN));
+	ck_assert_int_eq(eider_db_atomic(db, erring_body, (void *)CONFLICT),
+			 -EAGAIN);
+	/* With a deadline, of which the server is told before. */
+	ck_assert_int_eq(eider_db_atomic_until(db, erring_body,
+					       (void *)"INSERT INTO t VALUES (1)",
+					       eider_after(100 * HARNESS_S)),
+			 -EEXIST);
+	return 0;
+}
+
 /* What a lone one leaves open takes nothing of others along. */
 DB_TEST(a_lone_job_leaves_nothing_open, .connections_max = 1)
 {
@@ -142,6 +186,18 @@ DB_TEST(a_lone_job_leaves_nothing_open, .connections_max = 1)
 			ck_assert_int_eq(sql("INSERT INTO t VALUES (1)"), 0);
 		ck_assert_int_eq(count_rows(), i);
 	}
+	return 0;
+}
+
+/* Not even another lone one goes on with it. */
+DB_TEST(lone_jobs_do_not_share, .connections_max = 1)
+{
+	ck_assert_int_eq(lone("BEGIN; INSERT INTO t VALUES (100)"), 0);
+	ck_assert_int_eq(lone("INSERT INTO t VALUES (1)"), 0);
+	/* Of none, which is but a warning here. */
+	ck_assert_int_eq(lone("COMMIT"), 0);
+	ck_assert_int_eq(count_rows(), 1);
+	ck_assert_int_eq(sql("SELECT x FROM t"), 1);
 	return 0;
 }
 
@@ -184,9 +240,11 @@ int main(void)
 	tcase_add_test(t, plain_jobs_have_the_leases_deadline);
 	tcase_add_test(t, plain_jobs_are_in_the_transaction);
 	tcase_add_test(t, plain_jobs_do_not_go_on_elsewhere);
+	tcase_add_test(t, plain_jobs_keep_their_errors);
 
 	t = harness_case(s, "alone");
 	tcase_add_test(t, a_lone_job_leaves_nothing_open);
+	tcase_add_test(t, lone_jobs_do_not_share);
 	tcase_add_test(t, a_lone_job_may_transact);
 	return harness_run(s);
 }

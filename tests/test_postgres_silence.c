@@ -506,6 +506,44 @@ START_TEST(a_silent_address_is_passed_over)
 }
 END_TEST
 
+/* What is left gets less each time, whatever of it has an address of its own. */
+START_TEST(silent_hosts_come_to_an_end)
+{
+	uint16_t port;
+	int one = proxy_listen("127.0.0.1", 0, &port);
+	int two = proxy_listen("127.0.0.2", port, &port);
+	char url[200];
+
+	/* The last has a name alone, which is to be looked up. */
+	snprintf(url, sizeof(url), "postgresql:///x?user=eider&host=a,127.0.0.1"
+		 "&hostaddr=127.0.0.2,&port=%u&connect_timeout=1", port);
+	ck_assert_int_eq(open_url(url), -ENOTCONN);
+	ck_assert_ptr_nonnull(strstr(why, "does not answer"));
+	/* The same, where it is we who found an address to the first. */
+	snprintf(url, sizeof(url), "postgresql://eider@two.test:%u,127.0.0.1:%u/x"
+		 "?connect_timeout=1", port, port);
+	ck_assert_int_eq(open_url(url), -ENOTCONN);
+	ck_assert_ptr_nonnull(strstr(why, "does not answer"));
+	close(one);
+	close(two);
+}
+END_TEST
+
+/* The server has a socket for the usual port only. */
+START_TEST(a_port_that_is_not_said_is_the_usual_one)
+{
+	uint16_t port;
+	int silent = harness_listen(&port), err;
+	char url[700];
+
+	snprintf(url, sizeof(url), "postgresql:///postgres?user=eider&host=127.0.0.1,%s"
+		 "&port=%u,&connect_timeout=1", postgres.dir, port);
+	err = open_url(url);
+	ck_assert_msg(!err, "%s: %s", eider_strerror(err), why);
+	close(silent);
+}
+END_TEST
+
 /* --- keep-alive ------------------------------------------------------------ */
 
 static int option(int level, int name)
@@ -581,5 +619,10 @@ int main(void)
 	tcase_add_test(t, a_silent_host_is_passed_over);
 	tcase_add_test(t, a_silent_address_is_passed_over);
 	tcase_add_test(t, a_silent_peer_is_probed);
+
+	/* Sooner: for ever is what they are about. */
+	t = harness_case(s, "hosts");
+	tcase_add_test(t, silent_hosts_come_to_an_end);
+	tcase_add_test(t, a_port_that_is_not_said_is_the_usual_one);
 	return harness_run(s);
 }

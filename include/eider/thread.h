@@ -54,6 +54,12 @@ EIDER_API const char *eider_thread_name(const struct eider_thread *thread);
 EIDER_API struct eider_thread *eider_thread_self(void);
 
 /*
+ * [job] A number that no other job of the same thread has: to know whether what it left
+ * there was its own doing. 0 where nothing runs.
+ */
+EIDER_API uint64_t eider_thread_job_number(void);
+
+/*
  * [job] and hooks: a pointer that belongs to the thread, such as its connection.
  * On another thread set does nothing, and get is NULL.
  */

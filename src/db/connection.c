@@ -88,6 +88,7 @@ static long connect_it(struct eider__connection *c, int64_t deadline)
 static void drop_state(struct eider__connection *c)
 {
 	c->inside = true;
+	c->denied = 0;
 	if (c->state && c->release_state)
 		c->release_state(c->state);
 	c->inside = false;
@@ -182,7 +183,8 @@ void eider__connection_reset(struct eider__connection *c)
 	c->depth = 0;
 	c->deadline = EIDER_NEVER;
 	c->manual = false;
-	if (c->at && driver->in_transaction(c->at) && driver->rollback(c->at) < 0)
+	if (c->at && (driver->is_lost(c->at) ||
+		      (driver->in_transaction(c->at) && driver->rollback(c->at) < 0)))
 		c->broken = true;
 }
 

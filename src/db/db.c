@@ -260,7 +260,7 @@ struct eider_txn_pool *eider_db_pool(struct eider_db *db)
  */
 static long lend(struct eider__connection *c)
 {
-	uint64_t lease = eider_txn_id();
+	uint64_t lease = eider_txn_id(), job = eider_thread_job_number();
 	bool open = c->at && !c->broken && c->db->driver->in_transaction(c->at);
 	long err = 0;
 
@@ -268,7 +268,7 @@ static long lend(struct eider__connection *c)
 	if (lease && lease == c->lease && c->at)
 		eider__connection_used(c);
 	/* One that is alone, and has begun, goes on, and nowhere else. */
-	if (!lease && open)
+	if (!lease && open && c->lent_to == job)
 		c->manual = true;
 	else
 		err = eider__connection_ready(c, EIDER_NEVER);
@@ -278,6 +278,7 @@ static long lend(struct eider__connection *c)
 		c->db->driver->end_use(c->at);
 	if (!lease)
 		c->manual = false;
+	c->lent_to = job;
 	return err;
 }
 

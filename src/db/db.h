@@ -45,6 +45,7 @@ struct eider__connection {
 	bool ended;			/* the transaction the lease was made for */
 	long refused;			/* why it could not begin */
 	long denied;			/* why the last job got no handle, or 0 */
+	uint64_t lent_to;		/* the job that had the handle last */
 	bool inside;			/* a function runs that may have the handle */
 	bool broken;			/* to be opened anew */
 	bool manual;			/* in a transaction that we did not begin */

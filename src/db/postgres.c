@@ -139,6 +139,7 @@ static long start_use(void *connection, int64_t deadline)
 	long err = 0;
 
 	c->deadline = deadline;
+	c->error_before = c->error;
 	c->error = 0;
 	if (status == PQTRANS_INTRANS)
 		err = tell_transaction(c, deadline);
@@ -151,6 +152,7 @@ static long start_use(void *connection, int64_t deadline)
 		if (err < 0)
 			eider__postgres_give_up(c);
 	}
+	c->answered = false;
 	if (err < 0)
 		c->deadline = EIDER_NEVER;
 	return err;
@@ -162,6 +164,9 @@ static void end_use(void *connection)
 
 	eider__canceller_end_use(c->canceller);
 	c->deadline = EIDER_NEVER;
+	/* It was only lent (db.c), perhaps to one who had it already. */
+	if (!c->answered)
+		c->error = c->error_before;
 }
 
 static void interrupt(void *connection)
@@ -250,10 +255,10 @@ static long rollback(void *connection)
 	if (PQtransactionStatus(c->pg) == PQTRANS_ACTIVE ||
 	    PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF)
 		return -EBUSY;
-	err = execute(c, "ROLLBACK", EIDER_NEVER);
+	err = execute(c, "ROLLBACK", eider_now());
 	/* The timeout holds for it as well. */
 	if (err == -ETIME && in_transaction(c))
-		err = execute(c, "ROLLBACK", EIDER_NEVER);
+		err = execute(c, "ROLLBACK", eider_now());
 	if (in_transaction(c))
 		return err < 0 ? err : -EIO;
 	forget_transaction(c);
@@ -313,8 +318,12 @@ static long commit(void *connection, int64_t deadline)
 	if (PQtransactionStatus(c->pg) == PQTRANS_INERROR)
 		return c->failure ? c->failure : -ESTALE;
 	c->deadline = deadline;
+	c->committed = false;
 	err = eider__postgres_ask(c, "COMMIT", limit, &result);
-	if (!err && strcmp(PQcmdStatus(result), "COMMIT"))
+	/* Whatever came after that answer, good-bye for one. */
+	if (c->committed)
+		err = 0;
+	else if (!err)
 		err = -ESTALE;
 	PQclear(result);
 	c->deadline = EIDER_NEVER;

@@ -31,6 +31,9 @@ struct eider__postgres {
 	bool gone;			/* it has said good-bye, or was given up */
 	bool in_doubt;			/* there was an error not of the server's */
 	bool unknown;			/* whether the last COMMIT happened */
+	bool committed;			/* a COMMIT was answered with that */
+	bool answered;			/* a result has come since start_use() */
+	long error_before;		/* what error was at start_use() */
 };
 
 /* A new one: *ret as for driver->open(). */

@@ -127,12 +127,15 @@ static void note_error(struct eider__postgres *c, const PGresult *result)
 /* SET LOCAL may have been undone, by ROLLBACK TO, or have ended, by AND CHAIN. */
 static void note_command(struct eider__postgres *c, const char *tag)
 {
+	if (!strcmp(tag, "COMMIT"))
+		c->committed = true;
 	if (c->told && (!strcmp(tag, "ROLLBACK") || !strcmp(tag, "COMMIT")))
 		c->timeout_ms = EIDER__TIMEOUT_UNKNOWN;
 }
 
 static void note_result(struct eider__postgres *c, const PGresult *result)
 {
+	c->answered = true;
 	switch (PQresultStatus(result)) {
 	case PGRES_FATAL_ERROR:
 	case PGRES_BAD_RESPONSE:
@@ -155,7 +158,7 @@ static int watch(PGEventId id, void *info, void *arg)
 {
 	/* PQreset(): it is another one now, of which we have not the PGcancel. */
 	if (id == PGEVT_CONNRESET)
-		((struct eider__postgres *)arg)->gone = true;
+		eider__postgres_give_up(arg);
 	else if (id == PGEVT_RESULTCREATE)
 		note_result(arg, ((PGEventResultCreate *)info)->result);
 	return 1;

@@ -93,6 +93,8 @@ struct entry {
 	char host[ENTRY_MAX], addr[ENTRY_MAX], port[ENTRY_MAX];
 };
 
+#define DEFAULT_PORT "5432"	/* as libpq takes one of a list that is not said */
+
 static bool pick_entry(const struct lists *l, unsigned int n, struct entry *e)
 {
 	bool host = pick(l->host, n, e->host), addr = pick(l->hostaddr, n, e->addr);
@@ -100,14 +102,15 @@ static bool pick_entry(const struct lists *l, unsigned int n, struct entry *e)
 	/* One port is for all of them. */
 	if (!pick(l->port, l->port && strchr(l->port, ',') ? n : 0, e->port))
 		return false;
+	/* An empty list would leave the URL's. */
+	if (!*e->port)
+		memcpy(e->port, DEFAULT_PORT, sizeof(DEFAULT_PORT));
 	return host || addr;
 }
 
 static bool is_at(PGconn *pg, const struct entry *e)
 {
-	const char *port = *e->port ? e->port : "5432";
-
-	if (strcmp(port, PQport(pg)))
+	if (strcmp(e->port, PQport(pg)))
 		return false;
 	return *e->addr ? !strcmp(e->addr, PQhostaddr(pg)) :
 			  !strcmp(e->host, PQhost(pg));
@@ -117,7 +120,7 @@ static bool next_hosts(PGconn *pg, const struct lists *l,
 		       struct eider__postgres_hosts *to)
 {
 	struct eider__postgres_hosts one;
-	struct entry e;
+	struct entry e, again;
 	unsigned int i = 0;
 	int n = 0;
 
@@ -125,6 +128,10 @@ static bool next_hosts(PGconn *pg, const struct lists *l,
 		if (!pick_entry(l, i++, &e))
 			return false;
 	} while (!is_at(pg, &e));
+	/* The second of the two below has no addresses that the first has not. */
+	while (!*e.addr && pick_entry(l, i, &again) && !*again.addr &&
+	       !strcmp(again.host, e.host) && !strcmp(again.port, e.port))
+		i++;
 	if (!*e.addr && *e.host != '/' && *e.host != '@')
 		n = add_others(to, e.host, e.port, PQhostaddr(pg));
 	for (; n >= 0 && pick_entry(l, i, &e); i++)

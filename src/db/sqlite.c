@@ -79,8 +79,12 @@ static long explain(const struct connection *c, int extended)
 static long last_error(void *connection)
 {
 	struct connection *c = connection;
+	int extended = sqlite3_extended_errcode(c->db);
+	bool opening = (extended & 0xff) == SQLITE_CANTOPEN;
 
-	return explain(c, sqlite3_extended_errcode(c->db));
+	/* The job has done other things since, and errno is theirs as well. */
+	return in_time(c, eider__sqlite_meaning(extended, opening ?
+						sqlite3_system_errno(c->db) : errno));
 }
 
 static long execute(void *connection, const char *sql)

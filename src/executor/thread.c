@@ -252,6 +252,15 @@ struct eider_thread *eider_thread_self(void)
 	return eider__worker_here ? eider__worker_here->pool->thread : NULL;
 }
 
+/* The beat is odd as long as something runs, and another one each time. */
+uint64_t eider_thread_job_number(void)
+{
+	const struct eider__worker *w = eider__worker_here;
+	uint64_t beat = w ? eider__load_relaxed(&w->watched.beat) : 0;
+
+	return beat & 1 ? beat : 0;
+}
+
 void *eider_thread_state(struct eider_thread *t)
 {
 	return t && t == eider_thread_self() ? t->state : NULL;

@@ -14,7 +14,7 @@ struct framing {
 	bool after_chunk;		/* the next byte ends a chunk's data */
 	bool begun;			/* there was a line that is not empty */
 	bool empty;			/* the line so far */
-	uint8_t size;			/* where in the line of a chunk's size; 0 none */
+	uint8_t size;			/* where in a line of that; 0: in another */
 };
 
 /* More was received, and begins at @data. */
