@@ -73,5 +73,7 @@ void api_handle(void *arg, const struct http_request *request,
  */
 void api_error(struct http_response *response, unsigned int status, const char *word,
 	       const char *message);
+/* The same with 503 and Retry-After: who asks again may be served. */
+void api_busy(struct http_response *response, const char *word, const char *message);
 
 #endif

@@ -145,8 +145,7 @@ void api_error(struct http_response *response, unsigned int status, const char *
 	response->owned = NULL;
 }
 
-static void answer_busy(struct http_response *response, const char *word,
-			const char *message)
+void api_busy(struct http_response *response, const char *word, const char *message)
 {
 	api_error(response, 503, word, message);
 	response->headers = "Retry-After: 1\r\n";
@@ -163,17 +162,18 @@ static void answer_open(struct http_response *response, unsigned int status,
 		 "; it may have happened: ask again, same key" :
 		 response->route == ROUTE_OPEN_ACCOUNT ?
 		 "; the account may have been opened" : "");
-	api_error(response, status, word, text);
 	if (status == 503)
-		response->headers = "Retry-After: 1\r\n";
+		api_busy(response, word, text);
+	else
+		api_error(response, status, word, text);
 }
 
 void api_refuse(struct http_response *response, long err)
 {
 	switch (err) {
 	case -EAGAIN:
-		answer_busy(response, "busy",
-			    "too many others at once; nothing has changed");
+		api_busy(response, "busy",
+			 "too many others at once; nothing has changed");
 		return;
 	case -ETIME:
 		answer_open(response, 503, "busy", "out of time");
@@ -183,7 +183,7 @@ void api_refuse(struct http_response *response, long err)
 			    "the database's disk is full");
 		return;
 	case -EROFS:
-		answer_busy(response, "unavailable", "the database is read-only");
+		api_busy(response, "unavailable", "the database is read-only");
 		return;
 	case -ENOTCONN: case -ECONNREFUSED: case -ESHUTDOWN: case -ECANCELED:
 		answer_open(response, 503, "unavailable",

@@ -50,11 +50,10 @@ static void linger(struct connection *c)
 static void describe_503(bool ending, struct http_response *response)
 {
 	if (ending)
-		api_error(response, 503, "unavailable",
-			  "the server stops; nothing was done");
+		api_busy(response, "unavailable",
+			 "the server stops; nothing was done");
 	else
-		api_error(response, 503, "busy", "out of memory; nothing was done");
-	response->headers = "Retry-After: 1\r\n";
+		api_busy(response, "busy", "out of memory; nothing was done");
 }
 
 static void describe_refusal(unsigned int status, struct http_response *response)

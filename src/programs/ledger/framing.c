@@ -24,11 +24,6 @@
 
 #include <string.h>
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Of a chunk's size: digits; then nothing, or what begins with a ; perhaps blanks. */
 enum { NO_SIZE, DIGITS, BLANKS, EXTENSION };
 

@@ -7,6 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+static inline bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /* Of one request; all zero is its beginning. */
 struct framing {
 	const char *at;			/* up to here what was received is checked */

@@ -75,11 +75,6 @@ static bool is_value(const struct head *h, const char *word)
 	return h->value_len == strlen(word) && !memcmp(h->value, word, h->value_len);
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* There is room for a NUL behind all text. */
 static void end_kept(struct reader *r, uint32_t from)
 {
