@@ -93,24 +93,6 @@ START_TEST(ended_sessions_lose_nothing)
 }
 END_TEST
 
-START_TEST(killed_it_forgets_nothing)
-{
-	begin(16);
-	for (unsigned int i = 0; i < harness_count(8, 3); i++) {
-		load_start();
-		ck_assert(load_wait(10));
-		harness_nap(i * 10 * HARNESS_MS);
-		ledger_kill(&ledger);
-		load_stop();
-		ledger.port = 0;
-		ledger_start(&ledger, postgres_url(), "--loops 2");
-		load_settle();
-	}
-	load_start();
-	finish();
-}
-END_TEST
-
 /* All of the ledger's server processes. */
 static void signal_sessions(const char *pids, int number)
 {
@@ -242,7 +224,6 @@ int main(void)
 	tcase_add_test(t, a_crash_of_the_database_loses_nothing);
 	tcase_add_test(t, a_restart_of_the_database_loses_nothing);
 	tcase_add_test(t, ended_sessions_lose_nothing);
-	tcase_add_test(t, killed_it_forgets_nothing);
 	tcase_add_test(t, a_stopped_database_holds_nobody_up);
 	tcase_add_test(t, conflicts_are_tried_again);
 	tcase_add_test(t, without_its_database_it_does_not_start);

@@ -440,21 +440,27 @@ NET_TEST(thousands)
 	return 0;
 }
 
+/* The next connection, which there has to be; and it is closed. */
+static void take_one(struct eider_acceptor *a)
+{
+	long got = eider_acceptor_next(a, in_good_time());
+
+	ck_assert_msg(got >= 0, "no connection: %ld", got);
+	close((int)got);
+}
+
 NET_TEST(an_acceptor_deadline)
 {
 	struct eider_acceptor a;
 	char name[64];
 	int fd = listen_somewhere(name), client;
-	long got;
 
 	eider_acceptor_init(&a, fd);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)),
 				 -ETIME);
 	client = plain_connect(fd);
-	got = eider_acceptor_next(&a, EIDER_NEVER);
-	ck_assert_int_ge(got, 0);
-	close((int)got);
+	take_one(&a);
 	close(client);
 	eider_acceptor_close(&a);
 	ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -ECANCELED);
@@ -541,10 +547,7 @@ NET_TEST(few_ahead)
 	eider_sleep_until(eider_after(5 * HARNESS_MS));
 	ck_assert_int_le(harness_descriptors() - before - CLIENTS, 64);
 	for (int i = 0; i < CLIENTS; i++) {
-		long got = eider_acceptor_next(&a, EIDER_NEVER);
-
-		ck_assert_int_ge(got, 0);
-		close((int)got);
+		take_one(&a);
 		close(clients[i]);
 	}
 	ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)), -ETIME);
@@ -569,7 +572,6 @@ NET_TEST(no_descriptor_left)
 	struct rlimit limit;
 	char name[64];
 	int fd, client;
-	long got;
 
 	if (harness_under_valgrind())
 		return 0;
@@ -581,9 +583,7 @@ NET_TEST(no_descriptor_left)
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(eider_acceptor_next(&a, EIDER_NEVER), -EMFILE);
 	limit_descriptors(limit.rlim_cur);
-	got = eider_acceptor_next(&a, EIDER_NEVER);
-	ck_assert_int_ge(got, 0);
-	close((int)got);
+	take_one(&a);
 	close(client);
 	eider_acceptor_close(&a);
 	close(fd);
@@ -654,10 +654,8 @@ NET_TEST(as_many_ops_as_needed)
 	eider_acceptor_init(&a, fd);
 	for (int i = 0; i < 10; i++) {
 		int client = plain_connect(fd);
-		long got = eider_acceptor_next(&a, EIDER_NEVER);
 
-		ck_assert_int_ge(got, 0);
-		close((int)got);
+		take_one(&a);
 		close(client);
 	}
 	ck_assert_uint_eq(ops_started() - before,
@@ -700,16 +698,13 @@ NET_TEST(a_cancelled_question)
 	for (int i = 0; i < 10; i++) {
 		struct eider_fiber *fiber = start(ask, &a);
 		int client;
-		long got;
 
 		if (i % 2)
 			yield_often();
 		eider_cancel(eider_fiber_future(fiber));
 		ck_assert_int_eq(eider_join(fiber), -ECANCELED);
 		client = plain_connect(fd);
-		got = eider_acceptor_next(&a, EIDER_NEVER);
-		ck_assert_int_ge(got, 0);
-		close((int)got);
+		take_one(&a);
 		close(client);
 	}
 	eider_acceptor_close(&a);
@@ -747,10 +742,8 @@ NET_TEST(a_question_cancelled_too_late)
 		}
 		second = plain_connect(fd);
 		if (got < 0)	/* then it is the first one's */
-			close((int)eider_acceptor_next(&a, in_good_time()));
-		got = eider_acceptor_next(&a, in_good_time());
-		ck_assert_msg(got >= 0, "for somebody else: %ld", got);
-		close((int)got);
+			take_one(&a);
+		take_one(&a);
 		close(first);
 		close(second);
 	}
@@ -1035,10 +1028,7 @@ NET_TEST(pausing)
 		}
 		ck_assert_int_eq(accepted_ahead(before, QUEUED), 0);
 		for (int i = 0; i < QUEUED; i++) {
-			long got = eider_acceptor_next(&a, in_good_time());
-
-			ck_assert_msg(got >= 0, "of those in the queue: %ld", got);
-			close((int)got);
+			take_one(&a);
 			close(clients[i]);
 			if (i % 7 == 0)
 				eider_acceptor_pause(&a);
@@ -1058,7 +1048,6 @@ NET_TEST(pausing_behind_a_burst)
 	int clients[QUEUED];
 	char name[64];
 	int fd = listen_somewhere(name);
-	long got;
 
 	eider_acceptor_init(&a, fd);
 	ck_assert_int_eq(eider_acceptor_next(&a, eider_after(HARNESS_MS)), -ETIME);
@@ -1067,9 +1056,7 @@ NET_TEST(pausing_behind_a_burst)
 	eider_sleep_until(eider_after(5 * HARNESS_MS));
 	eider_acceptor_pause(&a);
 	for (int i = 0; i < QUEUED; i++) {
-		got = eider_acceptor_next(&a, in_good_time());
-		ck_assert_int_ge(got, 0);
-		close((int)got);
+		take_one(&a);
 		close(clients[i]);
 	}
 	eider_acceptor_stop(&a);

@@ -130,6 +130,37 @@ HARNESS_FIBER_TEST(identity)
 	return 0;
 }
 
+static long number_of_job(void *arg)
+{
+	uint64_t number = eider_thread_job_number();
+
+	*(uint64_t *)arg = number;
+	return number && number == eider_thread_job_number() ? 0 : -EIO;
+}
+
+/* Also of those that are taken together: each has its own, as long as it runs. */
+HARNESS_FIBER_TEST(numbers)
+{
+	enum { N = 100 };
+	struct eider_thread *t = make_thread(0);
+	struct eider_job gated, jobs[N];
+	uint64_t seen[N];
+	struct gate g;
+
+	ck_assert_uint_eq(eider_thread_job_number(), 0);
+	occupy(t, &gated, &g);
+	for (int i = 0; i < N; i++)
+		submit(t, &jobs[i], number_of_job, &seen[i]);
+	let_go(&gated, &g);
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(eider_await(&jobs[i].future), 0);
+		for (int k = 0; k < i; k++)
+			ck_assert_uint_ne(seen[k], seen[i]);
+	}
+	eider_thread_free(t);
+	return 0;
+}
+
 /* Whatever context the fiber is in, the thread's own is what its jobs see. */
 HARNESS_FIBER_TEST(context_is_its_own)
 {
@@ -606,6 +637,7 @@ static Suite *make_suite(void)
 
 	t = harness_case(s, "known");
 	tcase_add_test(t, identity);
+	tcase_add_test(t, numbers);
 	tcase_add_test(t, context_is_its_own);
 	tcase_add_test(t, description);
 	tcase_add_test(t, free_or_not);
