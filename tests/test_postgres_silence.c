@@ -321,6 +321,19 @@ START_TEST(a_commit_without_an_answer_is_not_repeated)
 }
 END_TEST
 
+/* It was answered: whatever the server says behind that, it has happened. */
+PROXY_TEST(a_commit_before_the_good_bye_has_happened)
+{
+	proxy_play(PROXY_BYE, "COMMIT");
+	ck_assert_int_eq(eider_db_atomic(db, writing_body, NULL), 0);
+	ck_assert_uint_eq(harness_get(&proxy.heard), 1);
+	proxy_play(PROXY_HOLD, NULL);
+	ck_assert_int_eq(count_rows(), 1);
+	ck_assert_uint_eq(counts().committed, 1);
+	ck_assert_uint_eq(counts().unknown, 0);
+	return 0;
+}
+
 /* --- connecting ------------------------------------------------------------ */
 
 static char why[300];
@@ -610,6 +623,7 @@ int main(void)
 	tcase_add_test(t, no_step_is_waited_for_in_vain);
 	tcase_add_test(t, what_has_no_deadline_can_be_cancelled);
 	tcase_add_test(t, a_commit_without_an_answer_is_not_repeated);
+	tcase_add_test(t, a_commit_before_the_good_bye_has_happened);
 
 	t = harness_case(s, "connect");
 	harness_timeout(t, 300);

@@ -14,6 +14,9 @@
  *			sides are taken for alive: as if the server was stopped
  *	PROXY_CUT	with the server's next word the client's connection ends, and
  *			nothing of it gets through: as if the network went
+ *	PROXY_BYE	behind the server's next word stands a good-bye, in one piece,
+ *			and then the connection ends: as if the server was shut down
+ *			just then
  *
  * Requests to cancel, which are connections of their own, may be held as well: then
  * they are taken, and neither handed on nor answered.
@@ -34,6 +37,7 @@
 enum proxy_part {
 	PROXY_HOLD,
 	PROXY_CUT,
+	PROXY_BYE,
 };
 
 enum {
@@ -43,7 +47,7 @@ enum {
 struct proxy_pair {
 	int client, server;	/* -1: none */
 	bool greeted;		/* the client has said its first word */
-	bool held, cut;
+	bool held, cut, bye;
 };
 
 static struct {
@@ -122,13 +126,22 @@ static inline bool proxy_hear(struct proxy_pair *p, const char *said, size_t len
 		return !harness_get(&proxy.hold_cancels);
 	}
 	if (text && !p->held && memmem(said, len, text, strlen(text))) {
-		if (harness_get(&proxy.part) == PROXY_HOLD)
-			p->held = true;
-		else
-			p->cut = true;
+		p->held = harness_get(&proxy.part) == PROXY_HOLD;
+		p->cut = harness_get(&proxy.part) == PROXY_CUT;
+		p->bye = harness_get(&proxy.part) == PROXY_BYE;
 		harness_add(&proxy.heard, 1);
 	}
 	return true;
+}
+
+/* What the server said is so long already; with a good-bye behind it. */
+static inline size_t proxy_add_bye(char *said, size_t len, size_t size)
+{
+	static const char bye[] = "E\0\0\0\045SFATAL\0VFATAL\0C57P01\0Mshut down\0";
+
+	ck_assert_uint_le(len + sizeof(bye), size);
+	memcpy(said + len, bye, sizeof(bye));
+	return len + sizeof(bye);
 }
 
 static inline void proxy_pass(struct proxy_pair *p, bool from_client)
@@ -147,9 +160,13 @@ static inline void proxy_pass(struct proxy_pair *p, bool from_client)
 		}
 		return;
 	}
+	if (!from_client && p->bye)
+		n = (ssize_t)proxy_add_bye(said, (size_t)n, sizeof(said));
 	pass = from_client ? proxy_hear(p, said, (size_t)n) : !p->held;
 	if (pass && send(from_client ? p->server : p->client, said, (size_t)n,
 			 MSG_NOSIGNAL) != n && !p->held)
+		proxy_end(p);
+	if (!from_client && p->bye)
 		proxy_end(p);
 }
 
